@@ -1,0 +1,35 @@
+//! What a profile, board, overlay and lock *are*: parsed, checked, located in their file. No I/O.
+//!
+//! Every description file goes through the same door: text and its path in, a checked value or a
+//! [`Diagnostic`] that names the file, the line and the remedy out.
+
+mod arch;
+mod board;
+mod diagnostic;
+mod digest;
+mod document;
+mod located;
+mod lock;
+mod overlay;
+mod path;
+mod profile;
+mod progress;
+mod scripts;
+mod tools;
+
+pub use arch::Arch;
+pub use board::{Board, BootBackend, Firmware, Machine};
+pub use diagnostic::{Diagnostic, Source};
+pub use digest::{Digest, DigestError};
+pub use document::{Document, parse, schema};
+pub use located::Located;
+pub use lock::{ArchiveState, LOCK_FORMAT, Lock, LockedPackage, LockedScript};
+pub use overlay::{
+    Alternative, Directory, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Program, ProgramPlace,
+    Prune, Replace, Units, User, Without,
+};
+pub use path::{TreePath, TreePathError};
+pub use profile::{Archive, Budget, Profile, Sizes};
+pub use progress::{Progress, Silent, Unit};
+pub use scripts::{ClassifiedScript, ScriptKind, ScriptTable};
+pub use tools::{Tool, ToolTable};
