@@ -1,1 +1,48 @@
-fn main() {}
+//! The `geminios` command: verbs, progress, errors. Nothing else prints.
+
+mod args;
+mod contents;
+mod failure;
+mod image;
+mod indices;
+mod inputs;
+mod machine;
+mod manifest;
+mod pipeline;
+mod probe;
+mod project;
+mod report;
+mod sbom;
+mod session;
+mod terminal;
+mod verbs;
+mod wishes;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Command, Verb};
+use crate::session::Session;
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let session = Session::new(command.global);
+    failure::on_interrupt();
+    let done = match command.verb {
+        Verb::Lock(args) => verbs::lock::run(&session, &args),
+        Verb::Build(args) => verbs::build::run(&session, &args),
+        Verb::Run(args) => verbs::run::run(&session, &args),
+        Verb::Inspect(args) => verbs::inspect::run(&session, &args),
+        Verb::Diff(args) => verbs::diff::run(&session, &args),
+        Verb::Explain(args) => verbs::explain::run(&session, &args),
+        Verb::Clean(args) => verbs::clean::run(&session, &args),
+        Verb::Version => verbs::version::run(&session),
+        Verb::Completions(args) => verbs::completions::run(&args),
+        Verb::Schema(args) => verbs::schema::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error, session.terminal.color()),
+    }
+}

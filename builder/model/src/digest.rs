@@ -9,6 +9,26 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// Digests bytes as they come.
+#[derive(Clone, Default)]
+pub struct Hasher {
+    hasher: Sha256,
+    length: u64,
+}
+
+impl Hasher {
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.length += bytes.len() as u64;
+    }
+
+    /// The digest and how many bytes it is of.
+    pub fn finish(self) -> (Digest, u64) {
+        (Digest(self.hasher.finalize().into()), self.length)
+    }
+}
+
 /// The text is not 64 hexadecimal digits.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a SHA-256 digest (64 hexadecimal digits)")]
@@ -25,16 +45,12 @@ impl Digest {
     /// # Errors
     /// Those of the reader.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::default();
         let mut buffer = vec![0; 1 << 17];
-        let mut length = 0;
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return Ok((Digest(hasher.finalize().into()), length)),
-                Ok(n) => {
-                    hasher.update(&buffer[..n]);
-                    length += n as u64;
-                }
+                Ok(0) => return Ok(hasher.finish()),
+                Ok(n) => hasher.update(&buffer[..n]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

@@ -35,22 +35,20 @@ fn explain<D: Document>(source: &Source, error: &toml::de::Error) -> Diagnostic 
     let message = error.message();
     let complaint = source.complain(span, format!("this {} cannot be read", D::KIND)).label(message);
     match misspelt(message) {
-        Some((_, Some(meant))) => complaint.help(format!("did you mean `{meant}`?")),
-        Some((expected, None)) => complaint.help(format!("keys known here: {expected}")),
+        Some(meant) => complaint.help(format!("did you mean `{meant}`?")),
         None => complaint,
     }
 }
 
-/// From serde's "unknown field `x`, expected one of `a`, `b`": the known keys, and the one nearest to `x`.
-fn misspelt(message: &str) -> Option<(String, Option<String>)> {
-    let rest =
-        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+/// From serde's "unknown field `x`, expected one of `a`, `b`": the known word nearest to `x`.
+fn misspelt(message: &str) -> Option<&str> {
+    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
     let (found, rest) = rest.split_once('`')?;
-    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    let nearest = known
-        .iter()
-        .map(|key| (strsim::jaro_winkler(found, key), *key))
+    rest.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|known| (strsim::jaro_winkler(found, known), known))
         .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    Some((known.join(", "), nearest.map(|(_, key)| key.to_owned())))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }

@@ -20,7 +20,7 @@ mod tools;
 pub use arch::Arch;
 pub use board::{Board, BootBackend, Firmware, Machine};
 pub use diagnostic::{Diagnostic, Source};
-pub use digest::{Digest, DigestError};
+pub use digest::{Digest, DigestError, Hasher};
 pub use document::{Document, parse, schema};
 pub use located::Located;
 pub use lock::{ArchiveState, LOCK_FORMAT, Lock, LockedPackage, LockedScript};

@@ -152,8 +152,9 @@ impl Lock {
         })?;
         let format: u32 = head.take("Format")?;
         if format != LOCK_FORMAT {
-            return Err(head
-                .complain(&format!("this lock has format {format}; this geminios reads format {LOCK_FORMAT}"))
+            let line = source.text().find('\n').unwrap_or(0);
+            return Err(source
+                .complain(0..line, format!("this lock has format {format}; this geminios reads format {LOCK_FORMAT}"))
                 .help("use the geminios that wrote it, or make it anew with `geminios lock`"));
         }
         let mut lock = Lock {

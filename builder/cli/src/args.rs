@@ -1,0 +1,235 @@
+//! The command line: what a user can ask for, and the words that teach it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds signed, immutable A/B operating-system images for two-node Kubernetes at the edge.
+///
+/// A profile (profiles/NAME.toml) says what an image is; its lock (profiles/NAME.lock) says from
+/// exactly which bytes it is built. `lock` resolves, `build` assembles, `run` boots the result.
+#[derive(Debug, Parser)]
+#[command(name = "geminios", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Exit status: 0 done · 1 failed · 2 wrong usage · 3 a locked package has left its archive · \
+4 the lock is older than its profile · 130 interrupted")]
+pub struct Command {
+    #[command(subcommand)]
+    pub verb: Verb,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// What holds for every verb.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The tree with profiles/, overlays/ and boards/; found upwards from the current folder if not given
+    #[arg(long, global = true, value_name = "DIR", env = "GEMINIOS_PROJECT")]
+    pub project: Option<PathBuf>,
+    /// Where downloads and finished steps are kept
+    #[arg(long, global = true, value_name = "DIR", env = "GEMINIOS_CACHE")]
+    pub cache: Option<PathBuf>,
+    /// Debian mirror, such as http://mirror.example/debian, or NAME=URL for one archive; may be repeated.
+    /// Without it: GEMINIOS_MIRROR, then the host's apt configuration
+    #[arg(long = "mirror", global = true, value_name = "URL")]
+    pub mirrors: Vec<String>,
+    /// How verbs that report print
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// How many things are done at once; all cores if not given. Never changes a byte of an image
+    #[arg(long, short, global = true, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Colours in messages and progress bars
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    pub color: When,
+    /// Only results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Resolve a profile's wishes into exact packages and write its lock
+    Lock(Lock),
+    /// Build an image from a profile and its lock
+    Build(Build),
+    /// Boot a built image in QEMU, with its console on this terminal
+    Run(Run),
+    /// Show what is in an image: partitions, root hash, packages, sizes; check every byte against the root hash
+    Inspect(Inspect),
+    /// Show what differs between two images: packages, files, bytes
+    Diff(Diff),
+    /// Show a profile resolved: what each overlay brings, and why a package is there
+    Explain(Explain),
+    /// Remove cached downloads and steps
+    Clean(Clean),
+    /// Print versions of the command and of the formats it reads
+    Version,
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the JSON schema of profiles, boards or overlays, for editors
+    Schema(SchemaOf),
+}
+
+#[derive(Debug, Args)]
+pub struct Lock {
+    /// Profile, by name or by path
+    pub profile: String,
+    /// Move to the newest versions: of all packages, or of those named.
+    /// Without it, what is locked stays as long as the archive has it
+    #[arg(long, value_name = "PACKAGE", num_args = 0..)]
+    pub update: Option<Vec<String>>,
+    /// Show what would change and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Profile, by name or by path
+    pub profile: String,
+    /// Board; the profile's first if not given
+    #[arg(long)]
+    pub board: Option<String>,
+    /// Folder for the results; out/PROFILE-BOARD in the project if not given
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Fail when the lock is older than its profile. A build always does: it never resolves. Given in
+    /// scripts, it says so
+    #[arg(long)]
+    pub locked: bool,
+    /// Use only what is in the cache; touch no network
+    #[arg(long)]
+    pub offline: bool,
+    /// Skip the compressed copy for download
+    #[arg(long)]
+    pub no_compress: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Profile, by name or by path
+    pub profile: String,
+    /// Board; the profile's first if not given
+    #[arg(long)]
+    pub board: Option<String>,
+    /// Folder with the results of a build
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// No console: log it to a file, report when the machine is up, stop at Ctrl-C
+    #[arg(long)]
+    pub headless: bool,
+    /// Folder for the disk and the firmware's variables; `run` in the build's folder if not given
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// No network but the forwarded ssh port
+    #[arg(long)]
+    pub isolated: bool,
+    /// Begin with an empty disk; otherwise the disk of the last run goes on
+    #[arg(long)]
+    pub fresh: bool,
+    /// Accelerator; auto tries KVM with a short probe guest and falls back to emulation
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    pub accel: Accel,
+    /// Memory in MiB
+    #[arg(long, default_value_t = 2048, value_name = "MIB")]
+    pub memory: u32,
+    /// Processors
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    pub cpus: u32,
+    /// Size of the disk in GiB
+    #[arg(long, default_value_t = 8, value_name = "GIB")]
+    pub disk: u64,
+    /// Port on 127.0.0.1 that leads to the machine's ssh; the next free one if taken
+    #[arg(long, default_value_t = 2222, value_name = "PORT")]
+    pub ssh_port: u16,
+    /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
+    #[arg(long, value_name = "FILE")]
+    pub ssh_key: Option<PathBuf>,
+    /// Print the QEMU command and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Accel {
+    Auto,
+    Kvm,
+    Tcg,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Disk image, or the folder of a build
+    pub image: PathBuf,
+    /// List every package
+    #[arg(long)]
+    pub packages: bool,
+    /// List every file with its mode, owner and digest
+    #[arg(long)]
+    pub files: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Disk image or folder of a build
+    pub a: PathBuf,
+    /// Disk image or folder of a build
+    pub b: PathBuf,
+    /// List every file
+    #[arg(long)]
+    pub files: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Profile, by name or by path
+    pub profile: String,
+    /// Why this package is in the image
+    pub package: Option<String>,
+    /// Board; the profile's first if not given
+    #[arg(long)]
+    pub board: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Clean {
+    /// Also remove downloads; without it only finished steps go
+    #[arg(long)]
+    pub all: bool,
+    /// Show what would go and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaOf {
+    #[arg(value_enum)]
+    pub kind: SchemaKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    Profile,
+    Board,
+    Overlay,
+    Scripts,
+    Tools,
+}

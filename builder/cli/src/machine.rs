@@ -1,0 +1,98 @@
+//! A board as QEMU plays it: the plan of a command line. Nothing here starts anything.
+
+use std::path::PathBuf;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use geminios_model::Board;
+
+/// A machine to start.
+pub struct Machine<'a> {
+    pub board: &'a Board,
+    pub accel: Acceleration,
+    /// MiB.
+    pub memory: u32,
+    pub cpus: u32,
+    pub disk: PathBuf,
+    pub firmware_code: PathBuf,
+    pub firmware_vars: PathBuf,
+    /// QEMU's data folders.
+    pub data: Vec<PathBuf>,
+    /// Port on 127.0.0.1 that leads to port 22.
+    pub ssh_port: u16,
+    /// Lines for ~root/.ssh/authorized_keys.
+    pub authorized_keys: String,
+    /// Log the console here; otherwise it is on standard input and output.
+    pub console_log: Option<PathBuf>,
+    /// No way out of the machine but the forwarded port.
+    pub isolated: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceleration {
+    Kvm,
+    Tcg,
+}
+
+impl Machine<'_> {
+    /// The arguments of the board's QEMU program.
+    pub fn arguments(&self) -> Vec<String> {
+        let qemu = &self.board.qemu;
+        let mut args = vec!["-nodefaults".to_owned(), "-no-user-config".into(), "-display".into(), "none".into()];
+        let mut arg = |name: &str, value: String| args.extend([name.to_owned(), value]);
+        for dir in &self.data {
+            arg("-L", path(dir));
+        }
+        arg("-machine", qemu.machine.clone());
+        match self.accel {
+            Acceleration::Kvm => {
+                arg("-accel", "kvm".into());
+                arg("-cpu", "host".into());
+            }
+            // One translator thread a guest processor: without it emulation uses one core.
+            Acceleration::Tcg => {
+                arg("-accel", "tcg,thread=multi".into());
+                arg("-cpu", qemu.cpu.clone());
+            }
+        }
+        arg("-m", self.memory.to_string());
+        arg("-smp", self.cpus.to_string());
+        arg("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", path(&self.firmware_code)));
+        arg("-drive", format!("if=pflash,unit=1,format=raw,file={}", path(&self.firmware_vars)));
+        arg("-drive", format!("if=none,id=disk,format=raw,discard=unmap,file={}", path(&self.disk)));
+        arg("-device", "virtio-blk-pci,drive=disk,bootindex=0".into());
+        arg("-device", "virtio-rng-pci".into());
+        let restrict = if self.isolated { "on" } else { "off" };
+        arg("-netdev", format!("user,id=lan,restrict={restrict},hostfwd=tcp:127.0.0.1:{}-:22", self.ssh_port));
+        arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
+        if let Some(watchdog) = &qemu.watchdog {
+            arg("-device", watchdog.clone());
+            arg("-action", "watchdog=reset".into());
+        }
+        for credential in self.credentials() {
+            arg("-smbios", format!("type=11,value={}", credential.replace(',', ",,")));
+        }
+        match &self.console_log {
+            None => arg("-serial", "mon:stdio".into()),
+            Some(log) => arg("-serial", format!("file:{}", path(log))),
+        }
+        args
+    }
+
+    /// A developer's access, handed over at start (systemd.system-credentials(7)); none of it is in an image.
+    fn credentials(&self) -> Vec<String> {
+        let mut out = vec![
+            "io.systemd.credential:agetty.autologin=root".to_owned(),
+            "io.systemd.credential:login.noauth=yes".to_owned(),
+        ];
+        if !self.authorized_keys.is_empty() {
+            let keys = BASE64_STANDARD.encode(&self.authorized_keys);
+            out.push(format!("io.systemd.credential.binary:ssh.authorized_keys.root={keys}"));
+        }
+        out
+    }
+}
+
+/// A path in a QEMU option, where a comma is written twice.
+fn path(path: &std::path::Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}

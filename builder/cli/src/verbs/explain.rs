@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+use geminios_model::Lock;
+use geminios_resolve::why;
+use serde::Serialize;
+
+use crate::args::Explain;
+use crate::project::Description;
+use crate::report::{self, Report, table};
+use crate::session::Session;
+use crate::terminal::megabytes;
+use crate::wishes::{self, IMAGE};
+
+/// A profile resolved.
+#[derive(Serialize)]
+struct Explanation {
+    profile: String,
+    description: String,
+    version: String,
+    board: String,
+    lock: Option<LockSummary>,
+    overlays: Vec<OverlaySummary>,
+    tools: BTreeMap<String, usize>,
+}
+
+#[derive(Serialize)]
+struct LockSummary {
+    digest: String,
+    source_date_epoch: u64,
+    up_to_date: bool,
+}
+
+#[derive(Serialize)]
+struct OverlaySummary {
+    name: String,
+    description: String,
+    wishes: Vec<String>,
+    left_out: BTreeMap<String, String>,
+    /// Packages in the image for this overlay's sake.
+    packages: Vec<String>,
+    /// Bytes of their .debs.
+    download: u64,
+    enables: Vec<String>,
+    ports: Vec<String>,
+    programs: Vec<String>,
+}
+
+/// Why one package is in the image.
+#[derive(Serialize)]
+struct Reason {
+    package: String,
+    version: String,
+    /// From the package to the wish that brings it.
+    chain: Vec<String>,
+}
+
+/// Shows a profile resolved.
+pub fn run(session: &Session, args: &Explain) -> Result<()> {
+    let (_, description) = session.describe(&args.profile, args.board.as_deref())?;
+    if let Some(package) = &args.package {
+        return report::print(&reason(&description, package)?, session.global.format);
+    }
+    report::print(&explanation(&description)?, session.global.format)
+}
+
+fn reason(description: &Description, package: &str) -> Result<Reason> {
+    let lock = description.lock()?;
+    let Some(found) = lock.set(IMAGE).find(|p| p.name == package) else {
+        for (overlay, source, _) in &description.overlays {
+            if let Some(without) = overlay.withouts.iter().find(|w| w.package.as_str() == package) {
+                bail!(
+                    "`{package}` is left out of the image by {}: {}",
+                    source.path().display(),
+                    without.reason
+                );
+            }
+        }
+        bail!("`{package}` is not in the image of `{}`", description.profile.name);
+    };
+    let chain = why(&lock, IMAGE, package);
+    Ok(Reason { package: found.name.clone(), version: found.version.clone(), chain })
+}
+
+fn explanation(description: &Description) -> Result<Explanation> {
+    let lock = if description.lock_path.exists() { Some(description.lock()?) } else { None };
+    let owners = lock.as_ref().map(by_origin).unwrap_or_default();
+    let overlays = description
+        .overlays
+        .iter()
+        .map(|(overlay, ..)| {
+            let packages = owners.get(&format!("@{}", overlay.name)).cloned().unwrap_or_default();
+            OverlaySummary {
+                name: overlay.name.to_string(),
+                description: overlay.description.clone(),
+                wishes: overlay.packages.iter().map(ToString::to_string).collect(),
+                left_out: overlay.withouts.iter().map(|w| (w.package.to_string(), w.reason.clone())).collect(),
+                download: packages.iter().map(|(_, size)| size).sum(),
+                packages: packages.into_iter().map(|(name, _)| name).collect(),
+                enables: overlay.units.enable.iter().map(ToString::to_string).collect(),
+                ports: overlay
+                    .ports
+                    .iter()
+                    .map(|p| format!("{}/{} {}", p.number, p.protocol, p.purpose))
+                    .collect(),
+                programs: overlay.programs.iter().map(|p| p.path.to_string()).collect(),
+            }
+        })
+        .collect();
+    Ok(Explanation {
+        profile: description.profile.name.to_string(),
+        description: description.profile.description.clone(),
+        version: description.profile.version.to_string(),
+        board: description.board.name.to_string(),
+        tools: description
+            .tools
+            .tools
+            .iter()
+            .map(|t| (t.name.to_string(), lock.as_ref().map_or(0, |l| l.set(&t.name).count())))
+            .collect(),
+        lock: lock.map(|lock| LockSummary {
+            digest: lock.digest().to_string(),
+            source_date_epoch: lock.source_date_epoch,
+            up_to_date: lock.wishes == wishes::digest(description),
+        }),
+        overlays,
+    })
+}
+
+/// The image's packages, with the sizes of their .debs, by the wish at the end of each one's chain.
+fn by_origin(lock: &Lock) -> BTreeMap<String, Vec<(String, u64)>> {
+    let mut out: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+    for package in lock.set(IMAGE) {
+        let origin = why(lock, IMAGE, &package.name).pop().unwrap_or_default();
+        out.entry(origin).or_default().push((package.name.clone(), package.size));
+    }
+    out
+}
+
+impl Report for Reason {
+    fn text(&self) -> String {
+        let mut out = format!("{} {}\n", self.package, self.version);
+        for (depth, link) in self.chain.iter().enumerate() {
+            let words = match link.strip_prefix('@') {
+                Some(origin) => format!("wished for by {origin}"),
+                None => format!("needed by {link}"),
+            };
+            let _ = writeln!(out, "  {}{words}", "  ".repeat(depth));
+        }
+        out
+    }
+}
+
+impl Report for Explanation {
+    fn text(&self) -> String {
+        let mut out = format!("{} {} for {}: {}\n", self.profile, self.version, self.board, self.description);
+        match &self.lock {
+            None => out.push_str("not locked yet\n"),
+            Some(lock) => {
+                let state = if lock.up_to_date { "up to date" } else { "older than the profile" };
+                let _ = writeln!(out, "lock {}, {state}", lock.digest);
+            }
+        }
+        for overlay in &self.overlays {
+            let _ = writeln!(out, "\n{}: {}", overlay.name, overlay.description);
+            let mut row = |name: &str, words: String| {
+                if !words.is_empty() {
+                    out.push_str(&table(&[vec![format!("{name:<9}"), words]]));
+                }
+            };
+            row("wishes", overlay.wishes.join(" "));
+            let count = overlay.packages.len();
+            row("brings", format!("{count} packages, {} to fetch", megabytes(overlay.download)));
+            row("enables", overlay.enables.join(" "));
+            row("programs", overlay.programs.join(" "));
+            row("ports", overlay.ports.join(", "));
+            for (package, reason) in &overlay.left_out {
+                row("leaves out", format!("{package}: {reason}"));
+            }
+        }
+        let tools: Vec<String> = self.tools.iter().map(|(name, n)| format!("{name} ({n} packages)")).collect();
+        let _ = writeln!(out, "\ntools: {}", tools.join(", "));
+        out.push_str("\nWhy a package is there: geminios explain PROFILE PACKAGE\n");
+        out
+    }
+}

@@ -1,0 +1,139 @@
+//! The same lock and sources give the same bytes: in another folder, by another user, with another umask, time zone,
+//! language and number of jobs, from an empty cache.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use geminios_model::{Lock, Source};
+use serde_json::Value;
+
+const GEMINIOS: &str = env!("CARGO_BIN_EXE_geminios");
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+fn profile() -> PathBuf {
+    let named = std::env::var_os("GEMINIOS_TEST_PROFILE").map(PathBuf::from);
+    named.unwrap_or_else(|| project().join("profiles/x86-edge.toml"))
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    run(Command::new("cp").arg("-r").arg("--no-preserve=all").arg("-T").arg(from).arg(to));
+}
+
+/// A mirror of exactly the lock's packages, from the store of the first build.
+fn mirror(lock: &Lock, store: &Path, to: &Path) {
+    for package in lock.packages.iter().filter(|p| ["image", "build", "rust"].iter().any(|set| p.is_in(set))) {
+        let digest = package.sha256.to_string();
+        let file = to.join(&package.archive).join(&package.filename);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::copy(store.join(&digest[..2]).join(&digest), file).unwrap();
+    }
+}
+
+/// The crates that cargo fetched for the first build, as another user's cargo would have them.
+fn crates(to: &Path) {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cargo"));
+    let lock = fs::read_to_string(project().join("Cargo.lock")).unwrap();
+    let cache = to.join("registry/cache/registry");
+    fs::create_dir_all(&cache).unwrap();
+    for registry in fs::read_dir(home.join("registry/cache")).unwrap() {
+        for file in fs::read_dir(registry.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').map(|(name, _)| name.to_owned());
+            if name.is_some_and(|name| lock.contains(&format!("name = \"{name}\""))) {
+                fs::copy(&path, cache.join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+}
+
+fn manifest(dir: &Path) -> Value {
+    serde_json::from_slice(&fs::read(dir.join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn two_builds_are_the_same_to_the_bit() {
+    let scratch = tempfile::Builder::new().prefix("geminios repro ").tempdir_in(project().join("target")).unwrap();
+    // The clone may stand below a folder that only its owner can enter; the other user's must not.
+    let elsewhere = tempfile::Builder::new().prefix("geminios-").tempdir_in("/var/tmp").unwrap();
+    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
+
+    let cache = std::env::var_os("GEMINIOS_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+        std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from).join("geminios")
+    });
+    let first = scratch.path().join("first");
+    run(Command::new(GEMINIOS).current_dir(project()).arg("--cache").arg(&cache).arg("build").arg(profile()).arg("--out").arg(&first));
+
+    let there = elsewhere.path().join("ein Ordner, ünd anders");
+    fs::create_dir(&there).unwrap();
+    for name in ["overlays", "boards", "builder", "qemu-tests", "Cargo.toml", "Cargo.lock", "tools.toml", "keys"] {
+        if project().join(name).exists() {
+            copy_tree(&project().join(name), &there.join(name));
+        }
+    }
+    // The copy lost every executable bit: those of the overlays count.
+    run(Command::new("cp").args(["-r", "--no-preserve=ownership,timestamps", "-T"]).arg(project().join("overlays")).arg(there.join("overlays")));
+    fs::create_dir(there.join("profiles")).unwrap();
+    for extension in ["toml", "lock"] {
+        let from = profile().with_extension(extension);
+        fs::copy(&from, there.join("profiles").join(from.file_name().unwrap())).unwrap();
+    }
+    let lock_path = profile().with_extension("lock");
+    let lock = Lock::parse(&Source::new(&lock_path, fs::read_to_string(&lock_path).unwrap())).unwrap();
+    mirror(&lock, &cache.join("store"), &elsewhere.path().join("mirror"));
+    crates(&elsewhere.path().join("cargo"));
+    fs::copy(GEMINIOS, elsewhere.path().join("geminios")).unwrap();
+
+    let second = elsewhere.path().join("second");
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    let mut command = Command::new("sh");
+    if root {
+        run(Command::new("chown").args(["-R", "12345:12345"]).arg(elsewhere.path()));
+        command = Command::new("setpriv");
+        command.args(["--reuid=12345", "--regid=12345", "--clear-groups", "--no-new-privs", "sh"]);
+    } else {
+        eprintln!("not root: the second build has the same user as the first");
+    }
+    command.args(["-c", "umask 077; exec \"$@\"", "sh"]);
+    run(command
+        .arg(elsewhere.path().join("geminios"))
+        .args(["--jobs", "1", "--project"])
+        .arg(&there)
+        .arg("--cache")
+        .arg(elsewhere.path().join("an empty cache"))
+        .arg("--mirror")
+        .arg(format!("file://{}", elsewhere.path().join("mirror/debian").display()))
+        .arg("build")
+        .arg(there.join("profiles").join(profile().file_name().unwrap()))
+        .arg("--out")
+        .arg(&second)
+        .current_dir("/")
+        .env("HOME", elsewhere.path())
+        .env("CARGO_HOME", elsewhere.path().join("cargo"))
+        .env("TZ", "Pacific/Chatham")
+        .env("LANG", "tr_TR.UTF-8")
+        .env("LC_ALL", "tr_TR.UTF-8")
+        .env_remove("GEMINIOS_CACHE")
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("SOURCE_DATE_EPOCH"));
+
+    let (first_manifest, second_manifest) = (manifest(&first), manifest(&second));
+    assert_eq!(first_manifest["parts"], second_manifest["parts"], "root, verity, initrd or kernel image differ");
+    assert_eq!(first_manifest, second_manifest);
+    for file in first_manifest["files"].as_object().unwrap().values() {
+        let name = file["name"].as_str().unwrap();
+        let same = Command::new("cmp").arg(first.join(name)).arg(second.join(name)).output().unwrap();
+        assert!(same.status.success(), "{name}: {}", String::from_utf8_lossy(&same.stdout));
+    }
+}

@@ -1,0 +1,7 @@
+//! Small worlds: a few packages and overlays, what becomes of them, and what is said about each mistake.
+
+mod boot;
+mod mistakes;
+mod programs;
+mod trees;
+mod world;

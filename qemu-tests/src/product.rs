@@ -1,0 +1,67 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+/// The command and the image it built, as a user has them.
+pub struct Product {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// The `geminios` program.
+    pub geminios: PathBuf,
+    /// Name or path of the profile under test; GEMINIOS_TEST_PROFILE names another than x86-edge.
+    pub profile: String,
+    /// The build's folder.
+    pub out: PathBuf,
+}
+
+/// Builds the command and the image once a test process.
+///
+/// # Panics
+/// When either cannot be built: there is nothing to test then.
+pub fn product() -> &'static Product {
+    static PRODUCT: OnceLock<Product> = OnceLock::new();
+    PRODUCT.get_or_init(|| match Product::build() {
+        Ok(product) => product,
+        Err(error) => panic!("the image under test was not built: {error:?}"),
+    })
+}
+
+impl Product {
+    fn build() -> Result<Self> {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no project folder")?.to_owned();
+        let profile = std::env::var("GEMINIOS_TEST_PROFILE").unwrap_or_else(|_| "x86-edge".into());
+        let out = project.join("target/qemu-tests/build");
+        run(Command::new(env!("CARGO")).args(["build", "--release", "--package", "geminios"]).current_dir(&project))?;
+        let product = Product { geminios: project.join("target/release/geminios"), project, profile, out };
+        run(product.command("build").arg(&product.profile).arg("--out").arg(&product.out).arg("--no-compress"))?;
+        Ok(product)
+    }
+
+    /// A verb of the command, in the project's folder.
+    pub fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.geminios);
+        command.arg(verb).current_dir(&self.project);
+        command
+    }
+
+    /// The built disk image.
+    ///
+    /// # Errors
+    /// The manifest cannot be read.
+    pub fn image(&self) -> Result<PathBuf> {
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(self.out.join("manifest.json"))?)?;
+        let name = manifest["files"]["image"]["name"].as_str().context("the manifest names no image")?;
+        Ok(self.out.join(name))
+    }
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
