@@ -33,9 +33,16 @@ impl Product {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no project folder")?.to_owned();
         let profile = std::env::var("GEMINIOS_TEST_PROFILE").unwrap_or_else(|_| "x86-edge".into());
         let out = project.join("target/qemu-tests/build");
-        run(Command::new(env!("CARGO")).args(["build", "--release", "--package", "geminios"]).current_dir(&project))?;
+        run(Command::new(env!("CARGO"))
+            .args(["build", "--release", "--package", "geminios"])
+            .current_dir(&project))?;
         let product = Product { geminios: project.join("target/release/geminios"), project, profile, out };
-        run(product.command("build").arg(&product.profile).arg("--out").arg(&product.out).arg("--no-compress"))?;
+        run(product
+            .command("build")
+            .arg(&product.profile)
+            .arg("--out")
+            .arg(&product.out)
+            .arg("--no-compress"))?;
         Ok(product)
     }
 

@@ -37,7 +37,11 @@ fn a_device_serves_and_keeps_its_data_and_identity() -> Result<()> {
     device.shell()?;
     assert_eq!(device.settled()?, "running", "{}", device.succeed("systemctl --failed --no-legend")?);
     assert_eq!(device.succeed("cat /etc/machine-id")?, identity, "the identity survives a power cut");
-    assert_eq!(device.succeed(&format!("{QUERY} 'select n from kept'"))?, "8", "a committed write survives a power cut");
+    assert_eq!(
+        device.succeed(&format!("{QUERY} 'select n from kept'"))?,
+        "8",
+        "a committed write survives a power cut"
+    );
     Ok(())
 }
 

@@ -112,7 +112,8 @@ impl Esp {
     /// # Errors
     /// The file cannot be read; there is no FAT file system.
     pub fn open(path: &Path, start: u64, size: u64) -> Result<Self, BootError> {
-        let device = FileDevice::open(path).map_err(|error| BootError::Io { path: path.to_owned(), error })?;
+        let device =
+            FileDevice::open(path).map_err(|error| BootError::Io { path: path.to_owned(), error })?;
         let failed = BootError::fat(path, "read");
         let fs = FatFs::mount(Partition::new(device, start, size), MountOptions::new().read_only());
         match fs {

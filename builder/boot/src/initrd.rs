@@ -44,7 +44,9 @@ fn cpio(tree: &Tree) -> Result<Vec<u8>, BootError> {
         match &entry.node {
             Node::Directory if path.as_str() == "/" => continue,
             Node::Directory => archive.add(path.relative(), 0o040_000, &member, (0, 0), b""),
-            Node::Symlink(target) => archive.add(path.relative(), 0o120_000, &member, (0, 0), target.as_bytes()),
+            Node::Symlink(target) => {
+                archive.add(path.relative(), 0o120_000, &member, (0, 0), target.as_bytes())
+            }
             Node::File(content) => {
                 let failed = |error| BootError::Content { path: path.clone(), error };
                 archive.add(path.relative(), 0o100_000, &member, (0, 0), &content.read().map_err(failed)?);
@@ -90,7 +92,14 @@ impl Archive {
         self.record(self.members, [mode, member.uid, member.gid, links, mtime], device, name, data);
     }
 
-    fn record(&mut self, inode: u32, [mode, uid, gid, links, mtime]: [u32; 5], device: (u32, u32), name: &str, data: &[u8]) {
+    fn record(
+        &mut self,
+        inode: u32,
+        [mode, uid, gid, links, mtime]: [u32; 5],
+        device: (u32, u32),
+        name: &str,
+        data: &[u8],
+    ) {
         let size = data.len() as u32;
         let fields =
             [inode, mode, uid, gid, links, mtime, size, 0, 0, device.0, device.1, name.len() as u32 + 1, 0];

@@ -1,8 +1,8 @@
 //! A unified kernel image: systemd's stub with sections added (UAPI.5, Unified Kernel Image).
 
 use object::pod::{bytes_of, slice_from_bytes};
-use object::{LittleEndian as LE, U16, U32, pe};
 use object::read::pe::{ImageNtHeaders, PeFile64};
+use object::{LittleEndian as LE, U16, U32, pe};
 
 use crate::error::BootError;
 
@@ -84,11 +84,18 @@ impl Headers {
             file: header,
             optional: *nt.optional_header(),
             table: file.section_table().iter().copied().collect(),
-            table_at: at + 4 + size_of::<pe::ImageFileHeader>() + header.size_of_optional_header.get(LE) as usize,
+            table_at: at
+                + 4
+                + size_of::<pe::ImageFileHeader>()
+                + header.size_of_optional_header.get(LE) as usize,
         };
-        let (align, file_align) = (headers.optional.section_alignment.get(LE), headers.optional.file_alignment.get(LE));
+        let (align, file_align) =
+            (headers.optional.section_alignment.get(LE), headers.optional.file_alignment.get(LE));
         if !align.is_power_of_two() || !file_align.is_power_of_two() || headers.table.is_empty() {
-            return Err(wrong(format!("alignments {align} and {file_align}, {} sections", headers.table.len())));
+            return Err(wrong(format!(
+                "alignments {align} and {file_align}, {} sections",
+                headers.table.len()
+            )));
         }
         Ok(headers)
     }
@@ -96,12 +103,15 @@ impl Headers {
     /// The file up to the certificate table, which the specification puts at the end (PE Format, "Attribute
     /// Certificate Table").
     fn without_signature(&self, bytes: &[u8]) -> Vec<u8> {
-        let directory = self.directories(bytes).and_then(|all| all.get(pe::IMAGE_DIRECTORY_ENTRY_SECURITY).copied());
+        let directory =
+            self.directories(bytes).and_then(|all| all.get(pe::IMAGE_DIRECTORY_ENTRY_SECURITY).copied());
         // Of this directory alone the address is a place in the file.
         let start = directory.map_or(0, |d| d.virtual_address.get(LE) as usize);
         let mut out = bytes[..if start == 0 { bytes.len() } else { start.min(bytes.len()) }].to_vec();
         let entry = self.at + self.optional_size() + pe::IMAGE_DIRECTORY_ENTRY_SECURITY * 8;
-        if directory.is_some() && let Some(entry) = out.get_mut(entry..entry + 8) {
+        if directory.is_some()
+            && let Some(entry) = out.get_mut(entry..entry + 8)
+        {
             entry.fill(0);
         }
         out
@@ -120,7 +130,11 @@ impl Headers {
     /// The room for headers ends where `size_of_headers` says, or where the first section's bytes begin.
     fn check_room(&self, bytes: &[u8], needed: usize) -> Result<(), BootError> {
         let used = self.table_at + self.table.len() * size_of::<pe::ImageSectionHeader>();
-        let first = self.table.iter().filter(|s| s.size_of_raw_data.get(LE) > 0).map(|s| s.pointer_to_raw_data.get(LE));
+        let first = self
+            .table
+            .iter()
+            .filter(|s| s.size_of_raw_data.get(LE) > 0)
+            .map(|s| s.pointer_to_raw_data.get(LE));
         let end = first.chain([self.optional.size_of_headers.get(LE)]).min().unwrap_or(0) as usize;
         let free = bytes.get(used..end.min(bytes.len())).unwrap_or_default();
         // Something may stand there that no table tells of; only zeroes are room.
@@ -132,10 +146,12 @@ impl Headers {
     /// Appends a section to the file, at the next address after all others.
     fn add(&mut self, name: [u8; 8], data: &[u8], memory: u32, out: &mut Vec<u8>) -> Result<(), BootError> {
         let too_large = |_| BootError::UkiTooLarge { size: out.len() + data.len() };
-        let (align, file_align) = (self.optional.section_alignment.get(LE), self.optional.file_alignment.get(LE));
+        let (align, file_align) =
+            (self.optional.section_alignment.get(LE), self.optional.file_alignment.get(LE));
         let size = i32::try_from(data.len()).map_err(too_large)? as u32;
         i32::try_from(out.len() + data.len() + (1 << 20)).map_err(too_large)?;
-        let address = self.table.iter().map(|s| s.virtual_address.get(LE).saturating_add(s.virtual_size.get(LE))).max();
+        let address =
+            self.table.iter().map(|s| s.virtual_address.get(LE).saturating_add(s.virtual_size.get(LE))).max();
         let address = address.unwrap_or(0).checked_next_multiple_of(align);
         let too_large = || BootError::UkiTooLarge { size: data.len() };
         let address = address.filter(|a| a.checked_add(size.max(memory)).is_some()).ok_or_else(too_large)?;

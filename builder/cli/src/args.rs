@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// exactly which bytes it is built. `lock` resolves, `build` assembles, `run` boots the result.
 #[derive(Debug, Parser)]
 #[command(name = "geminios", version, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Exit status: 0 done · 1 failed · 2 wrong usage · 3 a locked package has left its archive · \
-4 the lock is older than its profile · 130 interrupted")]
+#[command(
+    after_help = "Exit status: 0 done · 1 failed · 2 wrong usage · 3 a locked package has left its archive · \
+4 the lock is older than its profile · 130 interrupted"
+)]
 pub struct Command {
     #[command(subcommand)]
     pub verb: Verb,

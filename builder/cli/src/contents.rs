@@ -64,7 +64,8 @@ impl Contents {
         // SAFETY: the mapping is only read; whoever changes an image while it is inspected gets a wrong report
         // or a bus error, and harms nobody else.
         let map = unsafe { MmapOptions::new().offset(start).len(length).map(file) }?;
-        let files = EroFS::new(MmapImage::new(map)).context("there is no erofs file system in the root slot")?;
+        let files =
+            EroFS::new(MmapImage::new(map)).context("there is no erofs file system in the root slot")?;
         Ok(Contents { files })
     }
 

@@ -48,7 +48,9 @@ impl Image {
     pub fn slot(&self) -> Result<(&Partition, &Partition)> {
         // Any slot that holds a file system whose hash tree vouches for it would do; a build fills slot A.
         let find = |name: &str| {
-            self.layout.partition(name).with_context(|| format!("{} has no partition {name}", self.path.display()))
+            self.layout
+                .partition(name)
+                .with_context(|| format!("{} has no partition {name}", self.path.display()))
         };
         Ok((find("root-a")?, find("root-a-verity")?))
     }
@@ -57,17 +59,20 @@ impl Image {
     pub fn contents(&self) -> Result<Contents> {
         let (root, _) = self.slot()?;
         let file = std::fs::File::open(&self.path)?;
-        Contents::open(&file, root.start, root.size).with_context(|| format!("{} cannot be read", self.path.display()))
+        Contents::open(&file, root.start, root.size)
+            .with_context(|| format!("{} cannot be read", self.path.display()))
     }
 }
 
 /// The packages an image says it is made of.
 pub fn packages(contents: &Contents) -> Result<Vec<ImagePackage>> {
-    let text = String::from_utf8(contents.read(PACKAGES)?).context("the image's list of packages is not text")?;
+    let text =
+        String::from_utf8(contents.read(PACKAGES)?).context("the image's list of packages is not text")?;
     let mut packages = Vec::new();
     for line in text.lines() {
         let mut words = line.split_whitespace().map(str::to_owned);
-        let (Some(name), Some(version), Some(architecture)) = (words.next(), words.next(), words.next()) else {
+        let (Some(name), Some(version), Some(architecture)) = (words.next(), words.next(), words.next())
+        else {
             bail!("the image's list of packages has a line `{line}`");
         };
         packages.push(ImagePackage { name, version, architecture });

@@ -45,7 +45,8 @@ impl Indices {
                 keys.extend(Key::parse_all(&path.display().to_string(), &bytes)?);
             }
             if let Some(reason) = &archive.accept_expired {
-                progress.warn(&format!("archive {} may be expired, as the profile says: {reason}", archive.name));
+                progress
+                    .warn(&format!("archive {} may be expired, as the profile says: {reason}", archive.name));
             }
             for suite in &archive.suites {
                 let asked = Asked {
@@ -59,9 +60,10 @@ impl Indices {
                 let release = verify_inrelease(&bytes, &keys, &asked)?;
                 for component in &archive.components {
                     for arch in arches {
-                        let file = release.packages_file(suite, component, arch.debian()).with_context(|| {
-                            format!("{}/{suite} has no component `{component}` for {arch}", archive.name)
-                        })?;
+                        let file =
+                            release.packages_file(suite, component, arch.debian()).with_context(|| {
+                                format!("{}/{suite} has no component `{component}` for {arch}", archive.name)
+                            })?;
                         let text = packages(fetcher, &archive.name, &file)?;
                         indices.index.add(&archive.name, suite, &text)?;
                     }
@@ -70,7 +72,8 @@ impl Indices {
                 progress.advance("index", 1);
             }
         }
-        progress.end("index", &format!("{} packages in {suites} suites, signatures good", indices.index.len()));
+        progress
+            .end("index", &format!("{} packages in {suites} suites, signatures good", indices.index.len()));
         Ok(indices)
     }
 }
@@ -89,7 +92,10 @@ fn packages(fetcher: &Fetcher, archive: &str, file: &IndexFile) -> Result<Vec<u8
         .read_to_end(&mut text)
         .with_context(|| format!("{} cannot be unpacked", file.path))?;
     if (text.len() as u64, Digest::of(&text)) != (size, digest) {
-        bail!("{} is not what the signed InRelease names, once unpacked\n  help: try another mirror", file.path);
+        bail!(
+            "{} is not what the signed InRelease names, once unpacked\n  help: try another mirror",
+            file.path
+        );
     }
     Ok(text)
 }

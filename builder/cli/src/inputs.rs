@@ -34,8 +34,10 @@ fn add(path: &Path, name: &str, parts: &mut Vec<Vec<u8>>) -> Result<()> {
     let metadata = fs::symlink_metadata(path).with_context(context)?;
     parts.push(name.into());
     if metadata.is_dir() {
-        let mut names: Vec<_> =
-            fs::read_dir(path).with_context(context)?.map(|e| e.map(|e| e.file_name())).collect::<Result<_, _>>()?;
+        let mut names: Vec<_> = fs::read_dir(path)
+            .with_context(context)?
+            .map(|e| e.map(|e| e.file_name()))
+            .collect::<Result<_, _>>()?;
         names.sort();
         for child in names {
             add(&path.join(&child), &format!("{name}/{}", child.to_string_lossy()), parts)?;
@@ -55,7 +57,8 @@ pub fn unchanged(out: &Path, inputs: &Digest) -> bool {
     let Some((digest, files)) = noted.split_once('\n') else { return false };
     digest == inputs.to_string()
         && files.lines().all(|line| {
-            line.split_once(' ').is_some_and(|(state, name)| state_of(&out.join(name)).is_some_and(|now| now == state))
+            line.split_once(' ')
+                .is_some_and(|(state, name)| state_of(&out.join(name)).is_some_and(|now| now == state))
         })
 }
 

@@ -37,7 +37,8 @@ impl Machine<'_> {
     /// The arguments of the board's QEMU program.
     pub fn arguments(&self) -> Vec<String> {
         let qemu = &self.board.qemu;
-        let mut args = vec!["-nodefaults".to_owned(), "-no-user-config".into(), "-display".into(), "none".into()];
+        let mut args =
+            vec!["-nodefaults".to_owned(), "-no-user-config".into(), "-display".into(), "none".into()];
         let mut arg = |name: &str, value: String| args.extend([name.to_owned(), value]);
         for dir in &self.data {
             arg("-L", path(dir));
@@ -62,7 +63,10 @@ impl Machine<'_> {
         arg("-device", "virtio-blk-pci,drive=disk,bootindex=0".into());
         arg("-device", "virtio-rng-pci".into());
         let restrict = if self.isolated { "on" } else { "off" };
-        arg("-netdev", format!("user,id=lan,restrict={restrict},hostfwd=tcp:127.0.0.1:{}-:22", self.ssh_port));
+        arg(
+            "-netdev",
+            format!("user,id=lan,restrict={restrict},hostfwd=tcp:127.0.0.1:{}-:22", self.ssh_port),
+        );
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
         if let Some(watchdog) = &qemu.watchdog {
             arg("-device", watchdog.clone());

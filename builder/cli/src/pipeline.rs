@@ -47,8 +47,10 @@ impl Build<'_> {
     pub fn run(&self, out: &Path) -> Result<Manifest> {
         let progress = &self.session.terminal;
         let blobs = self.fetch()?;
-        let (tools, rest) =
-            rayon::join(|| self.tools("build", &blobs), || rayon::join(|| self.packages(&blobs), || self.programs(&blobs)));
+        let (tools, rest) = rayon::join(
+            || self.tools("build", &blobs),
+            || rayon::join(|| self.packages(&blobs), || self.programs(&blobs)),
+        );
         let (tools, packages, programs) = (tools?, rest.0?, rest.1?);
         let overlays = self.overlays()?;
         let inputs = Inputs {
@@ -69,7 +71,11 @@ impl Build<'_> {
             || self.initrd(&composed),
         );
         let (sealed, initrd) = (sealed?, initrd?);
-        sealed.check_room(&self.description.profile, &self.description.profile_source, &composed.installed)?;
+        sealed.check_room(
+            &self.description.profile,
+            &self.description.profile_source,
+            &composed.installed,
+        )?;
         let boot = self.boot(&composed, &sealed, initrd)?;
         self.write(out, &composed, &sealed, &boot)
     }
@@ -92,7 +98,11 @@ impl Build<'_> {
         if let Some(tools) = ToolSet::unpacked(&self.steps, TOOLS_ARCH, self.lock.set(set))? {
             return Ok(tools);
         }
-        let packages = self.lock.set(set).map(|package| Ok((package.clone(), blob(blobs, package)?))).collect::<Result<Vec<_>>>()?;
+        let packages = self
+            .lock
+            .set(set)
+            .map(|package| Ok((package.clone(), blob(blobs, package)?)))
+            .collect::<Result<Vec<_>>>()?;
         Ok(ToolSet::open(&self.store, &self.steps, set, TOOLS_ARCH, &packages, &self.session.terminal)?)
     }
 
@@ -148,9 +158,11 @@ impl Build<'_> {
     }
 
     fn overlays(&self) -> Result<Vec<OverlaySource>> {
-        let load = |(overlay, source, dir): &(geminios_model::Overlay, geminios_model::Source, std::path::PathBuf)| {
-            Ok(OverlaySource::load(overlay.clone(), source.clone(), dir)?)
-        };
+        let load = |(overlay, source, dir): &(
+            geminios_model::Overlay,
+            geminios_model::Source,
+            std::path::PathBuf,
+        )| { Ok(OverlaySource::load(overlay.clone(), source.clone(), dir)?) };
         self.description.overlays.iter().map(load).collect()
     }
 
@@ -161,7 +173,14 @@ impl Build<'_> {
         }
         let lines: Vec<String> = over
             .iter()
-            .map(|o| format!("overlay `{}` installs {}, its budget is {}", o.overlay, megabytes(o.installed), megabytes(o.limit)))
+            .map(|o| {
+                format!(
+                    "overlay `{}` installs {}, its budget is {}",
+                    o.overlay,
+                    megabytes(o.installed),
+                    megabytes(o.limit)
+                )
+            })
             .collect();
         bail!(
             "{}\nInstalled:\n{}  help: take packages out, prune more, or raise the budget in {}",
@@ -197,12 +216,23 @@ impl Build<'_> {
         if let Some(limit) = &self.description.profile.budget.uki
             && uki.len() as u64 > **limit * 1_000_000
         {
-            let parts = [("kernel", kernel.image.len()), ("initrd", initrd.len() as u64), ("stub", kernel.stub.len())];
-            let rows: String = parts.iter().map(|(name, size)| format!("  {name}: {}\n", megabytes(*size))).collect();
+            let parts = [
+                ("kernel", kernel.image.len()),
+                ("initrd", initrd.len() as u64),
+                ("stub", kernel.stub.len()),
+            ];
+            let rows: String =
+                parts.iter().map(|(name, size)| format!("  {name}: {}\n", megabytes(*size))).collect();
             return Err(self
                 .description
                 .profile_source
-                .complain(limit.span(), format!("the unified kernel image has {}, its budget is {limit} MB", megabytes(uki.len() as u64)))
+                .complain(
+                    limit.span(),
+                    format!(
+                        "the unified kernel image has {}, its budget is {limit} MB",
+                        megabytes(uki.len() as u64)
+                    ),
+                )
                 .help(format!("take modules out of the initrd, or raise the budget; it is made of\n{rows}"))
                 .into());
         }
@@ -213,8 +243,12 @@ impl Build<'_> {
         let Description { profile, board, .. } = self.description;
         let scratch = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(out)?;
         let esp = scratch.path().join("esp.fat");
-        let files =
-            EspFile::for_uefi(board.architecture, &profile.version, boot.uki.clone(), &composed.kernel.loader.read()?);
+        let files = EspFile::for_uefi(
+            board.architecture,
+            &profile.version,
+            boot.uki.clone(),
+            &composed.kernel.loader.read()?,
+        );
         let serial = u32::from_le_bytes(std::array::from_fn(|i| sealed.root_hash.bytes()[i]));
         write_esp(&files, *profile.sizes.esp << 20, serial, self.lock.source_date_epoch, &esp)?;
         let plan = Plan::new(&profile.name, board.architecture, &profile.sizes, sealed, &esp)?;
@@ -242,11 +276,13 @@ impl Build<'_> {
         boot: &Boot,
         outputs: &BTreeMap<&str, &Output>,
     ) -> Result<Manifest> {
-        let digest_of = |path: &Path| Ok::<_, anyhow::Error>(Digest::of_reader(std::fs::File::open(path)?)?.0);
+        let digest_of =
+            |path: &Path| Ok::<_, anyhow::Error>(Digest::of_reader(std::fs::File::open(path)?)?.0);
         let bytes = |bytes: &[u8]| Part { size: bytes.len() as u64, sha256: Digest::of(bytes) };
         let (erofs, verity) = rayon::join(|| digest_of(&sealed.erofs), || digest_of(&sealed.verity));
         let versions = self.lock.set(IMAGE).filter(|p| SHOWN.contains(&p.name.as_str()));
-        let mut versions: BTreeMap<String, String> = versions.map(|p| (p.name.clone(), p.version.clone())).collect();
+        let mut versions: BTreeMap<String, String> =
+            versions.map(|p| (p.name.clone(), p.version.clone())).collect();
         versions.insert("linux".into(), composed.kernel.version.clone());
         let profile = &self.description.profile;
         Ok(Manifest {
@@ -272,7 +308,12 @@ impl Build<'_> {
                     ((*kind).to_owned(), File { name, size: output.size, sha256: output.sha256 })
                 })
                 .collect(),
-            installed: composed.installed.overlays.iter().map(|(name, share)| (name.clone(), share.total())).collect(),
+            installed: composed
+                .installed
+                .overlays
+                .iter()
+                .map(|(name, share)| (name.clone(), share.total()))
+                .collect(),
         })
     }
 }

@@ -43,7 +43,8 @@ pub fn acceleration(session: &Session, qemu: &ToolSet, board: &Board, uki: &Path
 fn probe(qemu: &ToolSet, board: &Board, uki: &[u8], dir: &Path) -> Result<bool> {
     let (kernel, initrd) = (dir.join("kernel"), dir.join("initrd"));
     for (name, path) in [(".linux", &kernel), (".initrd", &initrd)] {
-        let bytes = geminios_boot::section(uki, name).with_context(|| format!("the kernel image has no {name}"))?;
+        let bytes =
+            geminios_boot::section(uki, name).with_context(|| format!("the kernel image has no {name}"))?;
         std::fs::write(path, bytes)?;
     }
     let mut command = qemu.command(&board.qemu.program);

@@ -183,7 +183,13 @@ fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-fn absent(source: &Source, span: std::ops::Range<usize>, kind: &str, name: &str, known: &[String]) -> Diagnostic {
+fn absent(
+    source: &Source,
+    span: std::ops::Range<usize>,
+    kind: &str,
+    name: &str,
+    known: &[String],
+) -> Diagnostic {
     source
         .complain(span, format!("there is no {kind} `{name}`"))
         .help(format!("{kind}s here: {}", list(known.iter().map(String::as_str))))

@@ -51,7 +51,9 @@ impl Session {
         absolute("XDG_CACHE_HOME")
             .or_else(|| Some(absolute("HOME")?.join(".cache")))
             .map(|dir| dir.join("geminios"))
-            .context("no folder for the cache: neither HOME nor XDG_CACHE_HOME is set\n  help: give --cache DIR")
+            .context(
+                "no folder for the cache: neither HOME nor XDG_CACHE_HOME is set\n  help: give --cache DIR",
+            )
     }
 
     pub fn store(&self) -> Result<Store> {
@@ -65,8 +67,11 @@ impl Session {
     /// Downloads from the mirrors this host uses.
     pub fn fetcher(&self, store: &Store) -> Result<Fetcher> {
         let environment = std::env::var("GEMINIOS_MIRROR").ok();
-        let mirrors =
-            Mirrors::discover(&self.global.mirrors, environment.as_deref(), std::path::Path::new("/etc/apt"))?;
+        let mirrors = Mirrors::discover(
+            &self.global.mirrors,
+            environment.as_deref(),
+            std::path::Path::new("/etc/apt"),
+        )?;
         Ok(Fetcher::new(store.clone(), mirrors))
     }
 }

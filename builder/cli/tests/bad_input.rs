@@ -53,13 +53,43 @@ const BUILD: [&str; 2] = ["build", "x86-edge"];
 fn descriptions() {
     // (file, good, bad, words that must stand in the message)
     let cases = [
-        ("profiles/x86-edge.toml", "boards =", "board =", vec!["profiles/x86-edge.toml:", "did you mean `boards`?"]),
-        ("profiles/x86-edge.toml", "\"base\"", "\"bass\"", vec!["there is no overlay `bass`", "profiles/x86-edge.toml:", "overlays here: base,"]),
-        ("profiles/x86-edge.toml", "\"generic-x86-uefi\"", "\"generic-x68\"", vec!["there is no board `generic-x68`", "generic-x86-uefi"]),
-        ("overlays/base/overlay.toml", "description", "descripton", vec!["overlays/base/overlay.toml:", "did you mean `description`?"]),
-        ("boards/generic-x86-uefi.toml", "amd64", "i386", vec!["boards/generic-x86-uefi.toml:", "unknown variant `i386`"]),
+        (
+            "profiles/x86-edge.toml",
+            "boards =",
+            "board =",
+            vec!["profiles/x86-edge.toml:", "did you mean `boards`?"],
+        ),
+        (
+            "profiles/x86-edge.toml",
+            "\"base\"",
+            "\"bass\"",
+            vec!["there is no overlay `bass`", "profiles/x86-edge.toml:", "overlays here: base,"],
+        ),
+        (
+            "profiles/x86-edge.toml",
+            "\"generic-x86-uefi\"",
+            "\"generic-x68\"",
+            vec!["there is no board `generic-x68`", "generic-x86-uefi"],
+        ),
+        (
+            "overlays/base/overlay.toml",
+            "description",
+            "descripton",
+            vec!["overlays/base/overlay.toml:", "did you mean `description`?"],
+        ),
+        (
+            "boards/generic-x86-uefi.toml",
+            "amd64",
+            "i386",
+            vec!["boards/generic-x86-uefi.toml:", "unknown variant `i386`"],
+        ),
         ("tools.toml", "[[tool]]", "[[tools]]", vec!["tools.toml:", "did you mean `tool`?"]),
-        ("overlays/scripts.toml", "instead", "insted", vec!["overlays/scripts.toml:", "did you mean `instead`?"]),
+        (
+            "overlays/scripts.toml",
+            "instead",
+            "insted",
+            vec!["overlays/scripts.toml:", "did you mean `instead`?"],
+        ),
     ];
     for (file, good, bad, words) in cases {
         let dir = copy();
@@ -99,7 +129,10 @@ fn locks() {
     let dir = copy();
     edit(dir.path(), "profiles/x86-edge.toml", "packages = [", "packages = [\"tcpdump\", ");
     let said = refusal(dir.path(), &BUILD, 4);
-    assert!(said.contains("is older than what it was made for") && said.contains("geminios lock x86-edge"), "{said}");
+    assert!(
+        said.contains("is older than what it was made for") && said.contains("geminios lock x86-edge"),
+        "{said}"
+    );
 
     let dir = copy();
     edit(dir.path(), lock, "Profile: x86-edge", "Profile: arm-edge");
@@ -114,7 +147,11 @@ fn a_package_that_left_the_archive_has_its_own_exit_status() {
     fs::create_dir_all(&mirror).unwrap();
     let cache = dir.path().join("cache");
     let address = format!("file://{}", mirror.display());
-    let said = refusal(dir.path(), &["--cache", cache.to_str().unwrap(), "--mirror", &address, "build", "x86-edge"], 3);
+    let said = refusal(
+        dir.path(),
+        &["--cache", cache.to_str().unwrap(), "--mirror", &address, "build", "x86-edge"],
+        3,
+    );
     assert!(said.contains("pool/") && said.contains("geminios lock x86-edge"), "{said}");
 }
 
@@ -122,7 +159,8 @@ fn a_package_that_left_the_archive_has_its_own_exit_status() {
 fn without_a_mirror_the_error_names_the_remedy() {
     let dir = copy();
     let cache = dir.path().join("cache");
-    let said = refusal(dir.path(), &["--cache", cache.to_str().unwrap(), "build", "x86-edge", "--offline"], 1);
+    let said =
+        refusal(dir.path(), &["--cache", cache.to_str().unwrap(), "build", "x86-edge", "--offline"], 1);
     assert!(said.contains("--offline"), "{said}");
     let said = refusal(dir.path(), &["--mirror", "ftp:nothing", "build", "x86-edge"], 1);
     assert!(said.contains("is not a mirror") && said.contains("http://mirror.example/debian"), "{said}");
@@ -131,13 +169,22 @@ fn without_a_mirror_the_error_names_the_remedy() {
 #[test]
 fn a_conflict_reads_like_a_sentence() {
     let dir = copy();
-    edit(dir.path(), "profiles/x86-edge.toml", "packages = [", "packages = [\"systemd-standalone-sysusers\", \"no-such-thing\", ");
+    edit(
+        dir.path(),
+        "profiles/x86-edge.toml",
+        "packages = [",
+        "packages = [\"systemd-standalone-sysusers\", \"no-such-thing\", ",
+    );
     let output = geminios(dir.path(), &["lock", "x86-edge"]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("no-such-thing"), "{said}");
     let before = fs::read(project().join("profiles/x86-edge.lock")).unwrap();
     if std::env::var_os("GEMINIOS_TEST_PROFILE").is_none() {
-        assert_eq!(fs::read(dir.path().join("profiles/x86-edge.lock")).unwrap(), before, "the lock was touched");
+        assert_eq!(
+            fs::read(dir.path().join("profiles/x86-edge.lock")).unwrap(),
+            before,
+            "the lock was touched"
+        );
     }
 }

@@ -31,7 +31,8 @@ fn copy_tree(from: &Path, to: &Path) {
 
 /// A mirror of exactly the lock's packages, from the store of the first build.
 fn mirror(lock: &Lock, store: &Path, to: &Path) {
-    for package in lock.packages.iter().filter(|p| ["image", "build", "rust"].iter().any(|set| p.is_in(set))) {
+    for package in lock.packages.iter().filter(|p| ["image", "build", "rust"].iter().any(|set| p.is_in(set)))
+    {
         let digest = package.sha256.to_string();
         let file = to.join(&package.archive).join(&package.filename);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -49,7 +50,8 @@ fn crates(to: &Path) {
     for registry in fs::read_dir(home.join("registry/cache")).unwrap() {
         for file in fs::read_dir(registry.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            let name = path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').map(|(name, _)| name.to_owned());
+            let name =
+                path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').map(|(name, _)| name.to_owned());
             if name.is_some_and(|name| lock.contains(&format!("name = \"{name}\""))) {
                 fs::copy(&path, cache.join(path.file_name().unwrap())).unwrap();
             }
@@ -63,7 +65,8 @@ fn manifest(dir: &Path) -> Value {
 
 #[test]
 fn two_builds_are_the_same_to_the_bit() {
-    let scratch = tempfile::Builder::new().prefix("geminios repro ").tempdir_in(project().join("target")).unwrap();
+    let scratch =
+        tempfile::Builder::new().prefix("geminios repro ").tempdir_in(project().join("target")).unwrap();
     // The clone may stand below a folder that only its owner can enter; the other user's must not.
     let elsewhere = tempfile::Builder::new().prefix("geminios-").tempdir_in("/var/tmp").unwrap();
     fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -73,17 +76,29 @@ fn two_builds_are_the_same_to_the_bit() {
         std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from).join("geminios")
     });
     let first = scratch.path().join("first");
-    run(Command::new(GEMINIOS).current_dir(project()).arg("--cache").arg(&cache).arg("build").arg(profile()).arg("--out").arg(&first));
+    run(Command::new(GEMINIOS)
+        .current_dir(project())
+        .arg("--cache")
+        .arg(&cache)
+        .arg("build")
+        .arg(profile())
+        .arg("--out")
+        .arg(&first));
 
     let there = elsewhere.path().join("ein Ordner, ünd anders");
     fs::create_dir(&there).unwrap();
-    for name in ["overlays", "boards", "builder", "qemu-tests", "Cargo.toml", "Cargo.lock", "tools.toml", "keys"] {
+    for name in
+        ["overlays", "boards", "builder", "qemu-tests", "Cargo.toml", "Cargo.lock", "tools.toml", "keys"]
+    {
         if project().join(name).exists() {
             copy_tree(&project().join(name), &there.join(name));
         }
     }
     // The copy lost every executable bit: those of the overlays count.
-    run(Command::new("cp").args(["-r", "--no-preserve=ownership,timestamps", "-T"]).arg(project().join("overlays")).arg(there.join("overlays")));
+    run(Command::new("cp")
+        .args(["-r", "--no-preserve=ownership,timestamps", "-T"])
+        .arg(project().join("overlays"))
+        .arg(there.join("overlays")));
     fs::create_dir(there.join("profiles")).unwrap();
     for extension in ["toml", "lock"] {
         let from = profile().with_extension(extension);
@@ -129,7 +144,10 @@ fn two_builds_are_the_same_to_the_bit() {
         .env_remove("SOURCE_DATE_EPOCH"));
 
     let (first_manifest, second_manifest) = (manifest(&first), manifest(&second));
-    assert_eq!(first_manifest["parts"], second_manifest["parts"], "root, verity, initrd or kernel image differ");
+    assert_eq!(
+        first_manifest["parts"], second_manifest["parts"],
+        "root, verity, initrd or kernel image differ"
+    );
     assert_eq!(first_manifest, second_manifest);
     for file in first_manifest["files"].as_object().unwrap().values() {
         let name = file["name"].as_str().unwrap();

@@ -6,7 +6,9 @@ use geminios_boot::BootError;
 /// Why a disk image cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
-    #[error("{partition} has {size} bytes, its partition {room}\n  help: raise its size in the profile's [sizes], or put less into it")]
+    #[error(
+        "{partition} has {size} bytes, its partition {room}\n  help: raise its size in the profile's [sizes], or put less into it"
+    )]
     TooLarge { partition: &'static str, size: u64, room: u64 },
 
     #[error("{}: {error}{}", path.display(), if error.kind() == io::ErrorKind::StorageFull { "\n  help: the disk is full; make room, or give another --out" } else { "" })]

@@ -81,13 +81,20 @@ impl Table {
     ///
     /// # Errors
     /// Why the header at the beginning is none.
-    pub(crate) fn decode(size: u64, read: impl Fn(u64, usize) -> Option<Vec<u8>>) -> Result<Self, &'static str> {
+    pub(crate) fn decode(
+        size: u64,
+        read: impl Fn(u64, usize) -> Option<Vec<u8>>,
+    ) -> Result<Self, &'static str> {
         let last = (size / SECTOR).checked_sub(1).ok_or("it is empty")?;
         decode_at(1, size, &read).or_else(|why| decode_at(last, size, &read).map_err(|_| why))
     }
 }
 
-fn decode_at(lba: u64, size: u64, read: &impl Fn(u64, usize) -> Option<Vec<u8>>) -> Result<Table, &'static str> {
+fn decode_at(
+    lba: u64,
+    size: u64,
+    read: &impl Fn(u64, usize) -> Option<Vec<u8>>,
+) -> Result<Table, &'static str> {
     let header = read(lba * SECTOR, SECTOR as usize).ok_or("it is too short for a partition table")?;
     let mut unsummed = header[..HEADER].to_vec();
     unsummed[16..20].fill(0);
@@ -130,7 +137,8 @@ impl Partition {
         if first < 1 + TABLE || last < first || last >= size / SECTOR {
             return Err("one of its partitions is beyond its end");
         }
-        let name: Vec<u16> = entry[56..].chunks(2).map(|unit| number(unit, 0, 2) as u16).take_while(|u| *u != 0).collect();
+        let name: Vec<u16> =
+            entry[56..].chunks(2).map(|unit| number(unit, 0, 2) as u16).take_while(|u| *u != 0).collect();
         Ok(Partition {
             name: String::from_utf16_lossy(&name),
             kind: guid(entry, 0),

@@ -45,7 +45,13 @@ pub struct Outputs {
 ///
 /// # Errors
 /// Reading what the plan names, or writing (no room).
-pub fn write(plan: &Plan, dir: &Path, name: &str, compress: bool, progress: &dyn Progress) -> Result<Outputs, DiskError> {
+pub fn write(
+    plan: &Plan,
+    dir: &Path,
+    name: &str,
+    compress: bool,
+    progress: &dyn Progress,
+) -> Result<Outputs, DiskError> {
     progress.begin("disk", plan.table.size, Unit::Bytes);
     let image = temporary(dir)?;
     let failed = || DiskError::io(image.path());
@@ -59,7 +65,9 @@ pub fn write(plan: &Plan, dir: &Path, name: &str, compress: bool, progress: &dyn
     let (packed, whole, map) = (packed?, whole.map_err(failed())?, map.map_err(failed())?);
     let mut bmap = temporary(dir)?;
     bmap.write_all(map.as_bytes()).map_err(DiskError::io(bmap.path()))?;
-    let compressed = packed.map(|(file, size, sha256)| finish(file, dir, &format!("{name}.zst"), size, sha256)).transpose()?;
+    let compressed = packed
+        .map(|(file, size, sha256)| finish(file, dir, &format!("{name}.zst"), size, sha256))
+        .transpose()?;
     let bmap = finish(bmap, dir, &format!("{name}.bmap"), map.len() as u64, Digest::of(&map))?;
     let image = finish(image, dir, name, plan.table.size, whole)?;
     progress.end("disk", &format!("{} MiB", plan.table.size >> 20));
@@ -73,7 +81,9 @@ pub fn write(plan: &Plan, dir: &Path, name: &str, compress: bool, progress: &dyn
 pub fn write_sums<'a>(dir: &Path, outputs: impl IntoIterator<Item = &'a Output>) -> Result<(), DiskError> {
     let mut lines: Vec<String> = outputs
         .into_iter()
-        .map(|output| format!("{}  {}\n", output.sha256, output.path.file_name().unwrap_or_default().display()))
+        .map(|output| {
+            format!("{}  {}\n", output.sha256, output.path.file_name().unwrap_or_default().display())
+        })
         .collect();
     lines.sort_by(|a, b| a[64..].cmp(&b[64..]));
     let mut file = temporary(dir)?;
@@ -86,7 +96,13 @@ fn temporary(dir: &Path) -> Result<NamedTempFile, DiskError> {
     tempfile::Builder::new().prefix(".unfinished-").tempfile_in(dir).map_err(DiskError::io(dir))
 }
 
-fn finish(file: NamedTempFile, dir: &Path, name: &str, size: u64, sha256: Digest) -> Result<Output, DiskError> {
+fn finish(
+    file: NamedTempFile,
+    dir: &Path,
+    name: &str,
+    size: u64,
+    sha256: Digest,
+) -> Result<Output, DiskError> {
     let path = dir.join(name);
     file.as_file().set_permissions(Permissions::from_mode(0o644)).map_err(DiskError::io(&path))?;
     file.persist(&path).map_err(|error| DiskError::Io { path: path.clone(), error: error.error })?;
@@ -159,7 +175,11 @@ fn digest(path: &Path, range: Range) -> io::Result<Digest> {
 }
 
 /// Compresses the image into a file whose bytes do not depend on the number of threads.
-fn pack(image: &Path, dir: &Path, progress: &dyn Progress) -> Result<(NamedTempFile, u64, Digest), DiskError> {
+fn pack(
+    image: &Path,
+    dir: &Path,
+    progress: &dyn Progress,
+) -> Result<(NamedTempFile, u64, Digest), DiskError> {
     let out = temporary(dir)?;
     let mut source = File::open(image).map_err(DiskError::io(image))?;
     let mut packed = || -> io::Result<(u64, Digest)> {

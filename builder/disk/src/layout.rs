@@ -49,7 +49,8 @@ impl Layout {
         let esp = Esp::open(path, partition.start, partition.size)?;
         let files = esp.files()?;
         let kernels = files.iter().map(|(path, _)| path).filter(|path| is_kernel(path));
-        let kernels = kernels.map(|path| Ok(Kernel::from(path, &esp.read(path)?))).collect::<Result<_, DiskError>>()?;
+        let kernels =
+            kernels.map(|path| Ok(Kernel::from(path, &esp.read(path)?))).collect::<Result<_, DiskError>>()?;
         Ok(Layout { path: path.to_owned(), esp: files, kernels, table })
     }
 
@@ -63,7 +64,8 @@ impl Layout {
     /// # Errors
     /// There is none, or the image cannot be read.
     pub fn region(&self, name: &str) -> Result<Region, DiskError> {
-        let why = || DiskError::NoImage { path: self.path.clone(), why: format!("it has no partition `{name}`") };
+        let why =
+            || DiskError::NoImage { path: self.path.clone(), why: format!("it has no partition `{name}`") };
         let partition = self.partition(name).ok_or_else(why)?;
         Region::part(&self.path, partition.start, partition.size).map_err(DiskError::io(&self.path))
     }
@@ -71,10 +73,18 @@ impl Layout {
 
 impl Kernel {
     fn from(path: &str, program: &[u8]) -> Self {
-        let text = |name| String::from_utf8_lossy(section(program, name).unwrap_or_default()).trim().to_owned();
+        let text =
+            |name| String::from_utf8_lossy(section(program, name).unwrap_or_default()).trim().to_owned();
         let cmdline = text(".cmdline");
-        let root_hash = cmdline.split_whitespace().find_map(|word| word.strip_prefix("roothash=")?.parse().ok());
-        Kernel { path: path.to_owned(), root_hash, os_release: text(".osrel"), uname: text(".uname"), cmdline }
+        let root_hash =
+            cmdline.split_whitespace().find_map(|word| word.strip_prefix("roothash=")?.parse().ok());
+        Kernel {
+            path: path.to_owned(),
+            root_hash,
+            os_release: text(".osrel"),
+            uname: text(".uname"),
+            cmdline,
+        }
     }
 }
 

@@ -36,7 +36,13 @@ impl Plan {
     ///
     /// # Errors
     /// A part does not fit into its partition.
-    pub fn new(profile: &str, arch: Arch, sizes: &Sizes, sealed: &Sealed, esp: &Path) -> Result<Self, DiskError> {
+    pub fn new(
+        profile: &str,
+        arch: Arch,
+        sizes: &Sizes,
+        sealed: &Sealed,
+        esp: &Path,
+    ) -> Result<Self, DiskError> {
         let esp_size = std::fs::metadata(esp).map_err(DiskError::io(esp))?.len();
         let hash = sealed.root_hash.bytes();
         let half = |at: usize| {
@@ -44,14 +50,29 @@ impl Plan {
             bytes.copy_from_slice(&hash[at..at + 16]);
             Guid::new(bytes)
         };
-        let derived = |name: &str| Guid::derived(&[b"geminios partition", name.as_bytes(), profile.as_bytes(), hash]);
+        let derived =
+            |name: &str| Guid::derived(&[b"geminios partition", name.as_bytes(), profile.as_bytes(), hash]);
         let (root, verity) = (known(arch.root_type())?, known(arch.root_verity_type())?);
         let rows = [
             ("esp", known(ESP)?, derived("esp"), *sizes.esp, 0, Some((esp, esp_size))),
             ("root-a", root, half(0), *sizes.root, READ_ONLY, Some((&*sealed.erofs, sealed.erofs_size))),
-            ("root-a-verity", verity, half(16), *sizes.root_verity, READ_ONLY, Some((&*sealed.verity, sealed.verity_size))),
+            (
+                "root-a-verity",
+                verity,
+                half(16),
+                *sizes.root_verity,
+                READ_ONLY,
+                Some((&*sealed.verity, sealed.verity_size)),
+            ),
             ("root-b", root, derived("root-b"), *sizes.root, READ_ONLY | NO_AUTO, None),
-            ("root-b-verity", verity, derived("root-b-verity"), *sizes.root_verity, READ_ONLY | NO_AUTO, None),
+            (
+                "root-b-verity",
+                verity,
+                derived("root-b-verity"),
+                *sizes.root_verity,
+                READ_ONLY | NO_AUTO,
+                None,
+            ),
             ("config", known(DATA)?, derived("config"), *sizes.config, NO_AUTO, None),
         ];
         let mut plan = Plan {
@@ -62,7 +83,8 @@ impl Plan {
         };
         let mut start = MIB;
         for (name, kind, guid, mib, attributes, content) in rows {
-            let partition = Partition { name: name.to_owned(), kind, guid, start, size: mib * MIB, attributes };
+            let partition =
+                Partition { name: name.to_owned(), kind, guid, start, size: mib * MIB, attributes };
             if let Some((file, size)) = content {
                 if size > partition.size {
                     return Err(DiskError::TooLarge { partition: name, size, room: partition.size });
@@ -96,12 +118,23 @@ fn known(text: &str) -> Result<Guid, DiskError> {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "disk {} {} MiB, smallest {} MiB", self.table.disk, self.table.size / MIB, self.smallest_disk / MIB)?;
+        writeln!(
+            f,
+            "disk {} {} MiB, smallest {} MiB",
+            self.table.disk,
+            self.table.size / MIB,
+            self.smallest_disk / MIB
+        )?;
         for p in &self.table.partitions {
             let file = self.contents.iter().find(|(start, _)| *start == p.start);
-            let file = file.and_then(|(_, path)| path.file_name()).map_or("-".into(), |name| name.to_string_lossy());
+            let file =
+                file.and_then(|(_, path)| path.file_name()).map_or("-".into(), |name| name.to_string_lossy());
             let (start, size) = (p.start / MIB, p.size / MIB);
-            writeln!(f, "{:<14} at {start:>5} size {size:>5} type {} id {} flags {:016x} {file}", p.name, p.kind, p.guid, p.attributes)?;
+            writeln!(
+                f,
+                "{:<14} at {start:>5} size {size:>5} type {} id {} flags {:016x} {file}",
+                p.name, p.kind, p.guid, p.attributes
+            )?;
         }
         Ok(())
     }

@@ -19,12 +19,19 @@ pub(crate) struct Sample {
 impl Sample {
     pub fn new() -> Self {
         let dir = TempDir::new().expect("a folder");
-        let (erofs, verity, esp) = (dir.path().join("erofs"), dir.path().join("verity"), dir.path().join("esp"));
-        let bytes: Vec<u8> = (0..300 * 4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (erofs, verity, esp) =
+            (dir.path().join("erofs"), dir.path().join("verity"), dir.path().join("esp"));
+        let bytes: Vec<u8> =
+            (0..300 * 4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         std::fs::write(&erofs, &bytes).expect("written");
-        let hashed = Verity::write(&Region::whole(&erofs).expect("opened"), [1; 32], &verity).expect("hashed");
+        let hashed =
+            Verity::write(&Region::whole(&erofs).expect("opened"), [1; 32], &verity).expect("hashed");
         let cmdline = format!("quiet roothash={} console=ttyS0", hashed.root_hash);
-        let uki = program(&[(b".osrel\0\0", b"ID=geminios\n"), (b".cmdline", cmdline.as_bytes()), (b".uname\0\0", b"6.12")]);
+        let uki = program(&[
+            (b".osrel\0\0", b"ID=geminios\n"),
+            (b".cmdline", cmdline.as_bytes()),
+            (b".uname\0\0", b"6.12"),
+        ]);
         let files = EspFile::for_uefi(Arch::Amd64, "1", uki, b"loader");
         write_esp(&files, 34 << 20, 7, 1_700_000_000, &esp).expect("written");
         let (erofs_size, verity_size) = (bytes.len() as u64, hashed.size());
@@ -34,7 +41,7 @@ impl Sample {
 
     pub fn sizes(root: u64) -> Sizes {
         let mib = Located::nowhere;
-        Sizes { esp: mib(34), root: mib(root), root_verity: mib(1), config: mib(1), var_min: mib(64) }
+        Sizes { esp: mib(34), root: mib(root), root_verity: mib(1), config: mib(2), var_min: mib(64) }
     }
 
     pub fn plan(&self) -> Plan {

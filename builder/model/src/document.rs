@@ -42,7 +42,8 @@ fn explain<D: Document>(source: &Source, error: &toml::de::Error) -> Diagnostic 
 
 /// From serde's "unknown field `x`, expected one of `a`, `b`": the known word nearest to `x`.
 fn misspelt(message: &str) -> Option<&str> {
-    let rest = message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+    let rest =
+        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
     let (found, rest) = rest.split_once('`')?;
     rest.split('`')
         .skip(1)

@@ -154,7 +154,10 @@ impl Lock {
         if format != LOCK_FORMAT {
             let line = source.text().find('\n').unwrap_or(0);
             return Err(source
-                .complain(0..line, format!("this lock has format {format}; this geminios reads format {LOCK_FORMAT}"))
+                .complain(
+                    0..line,
+                    format!("this lock has format {format}; this geminios reads format {LOCK_FORMAT}"),
+                )
                 .help("use the geminios that wrote it, or make it anew with `geminios lock`"));
         }
         let mut lock = Lock {

@@ -112,8 +112,20 @@ fn profiles() {
         ("no overlay", "[\"base\"]", "[]", 1, "at least one entry in `overlays`"),
         ("no size at all", "config = 16", "config = 0", 17, "no size for a partition"),
         ("a size that overflows", "root = 320", "root = 18446744073709551615", 15, "no size for a partition"),
-        ("an archive without keys", "keys = [\"debian/stable.asc\"]", "keys = []", 8, "needs suites, components and keys"),
-        ("a budget for nobody", "var-min = 512", "var-min = 512\n[budget]\ninstalled = { bsae = 1 }", 20, "does not use"),
+        (
+            "an archive without keys",
+            "keys = [\"debian/stable.asc\"]",
+            "keys = []",
+            8,
+            "needs suites, components and keys",
+        ),
+        (
+            "a budget for nobody",
+            "var-min = 512",
+            "var-min = 512\n[budget]\ninstalled = { bsae = 1 }",
+            20,
+            "does not use",
+        ),
     ];
     for (wrong, good, bad, line, words) in cases {
         assert!(PROFILE.contains(good), "{wrong}");
@@ -129,12 +141,28 @@ fn overlays() {
     let good = "name = \"web\"\ndescription = \"x\"\n";
     let cases = [
         ("another folder's name", "name = \"net\"\ndescription = \"x\"\n".to_owned(), "folder called `web`"),
-        ("a mode of no digits", format!("{good}[[directory]]\npath = \"/a\"\nmode = \"rwx\"\n"), "not a mode"),
+        (
+            "a mode of no digits",
+            format!("{good}[[directory]]\npath = \"/a\"\nmode = \"rwx\"\n"),
+            "not a mode",
+        ),
         ("a relative path", format!("{good}[[directory]]\npath = \"a\"\n"), "cannot be read"),
-        ("a path that climbs", format!("{good}[[link]]\npath = \"/a/../b\"\ntarget = \"c\"\n"), "cannot be read"),
+        (
+            "a path that climbs",
+            format!("{good}[[link]]\npath = \"/a/../b\"\ntarget = \"c\"\n"),
+            "cannot be read",
+        ),
         ("a broken glob", format!("{good}[[prune]]\npath = \"/a/[\"\nreason = \"x\"\n"), "not a glob"),
-        ("a protocol nobody speaks", format!("{good}[[port]]\nnumber = 1\nprotocol = \"sctp\"\npurpose = \"x\"\n"), "not a protocol"),
-        ("a port beyond 65535", format!("{good}[[port]]\nnumber = 70000\nprotocol = \"tcp\"\npurpose = \"x\"\n"), "cannot be read"),
+        (
+            "a protocol nobody speaks",
+            format!("{good}[[port]]\nnumber = 1\nprotocol = \"sctp\"\npurpose = \"x\"\n"),
+            "not a protocol",
+        ),
+        (
+            "a port beyond 65535",
+            format!("{good}[[port]]\nnumber = 70000\nprotocol = \"tcp\"\npurpose = \"x\"\n"),
+            "cannot be read",
+        ),
         ("a reason missing", format!("{good}[[without]]\npackage = \"perl\"\n"), "cannot be read"),
     ];
     for (wrong, text, words) in cases {
@@ -153,7 +181,8 @@ fn boards_and_scripts() {
     2 | architecture = "i386"
       |                ^^^^^^ unknown variant `i386`, expected one of `amd64`, `arm64`, `loong64`, `riscv64`
     "#);
-    let script = "[[script]]\npackage = \"a\"\nscript = \"postinst\"\nsha256 = []\ndoes = \"x\"\ninstead = \"y\"\n";
+    let script =
+        "[[script]]\npackage = \"a\"\nscript = \"postinst\"\nsha256 = []\ndoes = \"x\"\ninstead = \"y\"\n";
     let found = complaint::<ScriptTable>("overlays/scripts.toml", &script.repeat(2));
     assert!(found.message().contains("classified twice"), "{found}");
     assert_eq!(found.line(), 8);
@@ -180,7 +209,12 @@ fn locks() {
         ("half a stanza", "Size: 1500000\n", "", "has no `Size:`"),
         ("a size that is none", "Size: 1500000", "Size: 1.5M", "no value for Size:"),
         ("a digest cut short", "SHA256: e3b0", "SHA256: ", "no value for SHA256:"),
-        ("a key from the future", "For: image=@base", "For: image=@base\nSigned: yes", "unknown or repeated key"),
+        (
+            "a key from the future",
+            "For: image=@base",
+            "For: image=@base\nSigned: yes",
+            "unknown or repeated key",
+        ),
         ("a conflict of git", "Package: bash", "<<<<<<< HEAD\nPackage: bash", "lines of the form"),
         ("a file outside the mirror", "pool/main/b/bash", "pool/../../etc", "not a path below a mirror"),
         ("an absolute file", "Filename: pool", "Filename: /pool", "not a path below a mirror"),
@@ -193,6 +227,7 @@ fn locks() {
         let found = lock_complaint(&LOCK.replacen(good, bad, 1));
         assert!(found.message().contains(words), "{wrong}: {found}");
     }
-    let twice = format!("{LOCK}\n{}", LOCK.split_once("\nPackage").map(|(_, p)| format!("Package{p}")).unwrap());
+    let twice =
+        format!("{LOCK}\n{}", LOCK.split_once("\nPackage").map(|(_, p)| format!("Package{p}")).unwrap());
     assert!(lock_complaint(&twice).message().contains("stands twice"));
 }

@@ -197,6 +197,7 @@ fn essential_packages_come_if_asked_for() {
         shown(&solution),
         "app 1 <- @base\nbase 1 <- bash\nbash 5 <- @essential\nlibc 2 <- @essential\n"
     );
+    assert_eq!(solution.unused_without, [""; 0]);
 }
 
 fn locked(solution: &Solution) -> Lock {

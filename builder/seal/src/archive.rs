@@ -27,7 +27,8 @@ pub(crate) fn write(tree: &Tree, out: &mut (impl Write + Sized), done: impl Fn(u
     let mut blobs = Blobs::default();
     let mut linked: HashMap<LinkKey, &TreePath> = HashMap::new();
     for (path, entry) in tree.iter() {
-        let first = link_key(entry).map(|key| *linked.entry(key).or_insert(path)).filter(|first| *first != path);
+        let first =
+            link_key(entry).map(|key| *linked.entry(key).or_insert(path)).filter(|first| *first != path);
         let head = match first {
             Some(first) => header(path, entry, b'1', first.relative(), 0),
             None => match &entry.node {
@@ -71,7 +72,10 @@ impl Blobs {
                 let mut file = self.open(blob).map_err(failed)?;
                 file.seek(SeekFrom::Start(*offset)).map_err(failed)?;
                 // From a file to a pipe the standard library lets the kernel move the pages (splice).
-                let copied = io::copy(&mut file.take(*size), out).map_err(|_| Broken::Receiver)?;
+                let copied = io::copy(&mut file.take(*size), out).map_err(|error| match error.kind() {
+                    io::ErrorKind::BrokenPipe => Broken::Receiver,
+                    _ => failed(error),
+                })?;
                 if copied != *size {
                     return Err(failed(io::ErrorKind::UnexpectedEof.into()));
                 }
@@ -105,7 +109,12 @@ fn header(path: &TreePath, entry: &Entry, kind: u8, link: &str, size: u64) -> Ve
             pax.push_str(&pax_record(key, text));
         }
     }
-    let numbers = [("uid", entry.uid.into(), 7), ("gid", entry.gid.into(), 7), ("size", size, 11), ("mtime", entry.mtime, 11)];
+    let numbers = [
+        ("uid", entry.uid.into(), 7),
+        ("gid", entry.gid.into(), 7),
+        ("size", size, 11),
+        ("mtime", entry.mtime, 11),
+    ];
     for (key, number, digits) in numbers {
         if number >> (3 * digits) != 0 {
             pax.push_str(&pax_record(key, &number.to_string()));
@@ -133,7 +142,14 @@ fn pax_record(key: &str, text: &str) -> String {
 }
 
 /// One header block; what is too long is cut, since a pax header goes before it.
-fn record(name: &str, mode: u32, (uid, gid, mtime): (u64, u64, u64), kind: u8, link: &str, size: u64) -> [u8; 512] {
+fn record(
+    name: &str,
+    mode: u32,
+    (uid, gid, mtime): (u64, u64, u64),
+    kind: u8,
+    link: &str,
+    size: u64,
+) -> [u8; 512] {
     let mut block = [0; RECORD as usize];
     let mut put = |at: usize, width: usize, bytes: &[u8]| {
         let bytes = &bytes[..bytes.len().min(width)];

@@ -7,10 +7,14 @@ use geminios_model::TreePath;
 /// Why a tree cannot be sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    #[error("{path} of the image cannot be read from the store: {error}\n  help: run the build again; what is damaged is fetched anew")]
+    #[error(
+        "{path} of the image cannot be read from the store: {error}\n  help: run the build again; what is damaged is fetched anew"
+    )]
     Content { path: TreePath, error: io::Error },
 
-    #[error("`{program}` cannot be run: {error}\n  help: it comes with the tool set `build` of the lock; `geminios clean` unpacks it anew")]
+    #[error(
+        "`{program}` cannot be run: {error}\n  help: it comes with the tool set `build` of the lock; `geminios clean` unpacks it anew"
+    )]
     Start { program: &'static str, error: io::Error },
 
     #[error("`mkfs.erofs` could not write {out} ({status}){}", said(words))]
@@ -38,7 +42,9 @@ pub enum SealError {
     #[error(transparent)]
     Steps(#[from] StepsError),
 
-    #[error("{path} is not what was sealed: {why}\n  help: `geminios clean` removes it from the cache; then build again")]
+    #[error(
+        "{path} is not what was sealed: {why}\n  help: `geminios clean` removes it from the cache; then build again"
+    )]
     Damaged { path: PathBuf, why: String },
 }
 
@@ -50,6 +56,10 @@ impl SealError {
 }
 
 fn said(words: &str) -> String {
-    let full = if words.contains("No space left") { "\n  help: the disk is full; make room, or give another --cache" } else { "" };
+    let full = if words.contains("No space left") {
+        "\n  help: the disk is full; make room, or give another --cache"
+    } else {
+        ""
+    };
     if words.is_empty() { String::new() } else { format!(":\n{words}{full}") }
 }

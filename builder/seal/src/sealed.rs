@@ -36,7 +36,13 @@ pub struct Sealed {
 ///
 /// # Errors
 /// Content cannot be read; `mkfs.erofs` fails; no room.
-pub fn seal(tree: &Tree, tools: &ToolSet, steps: &Steps, epoch: u64, progress: &dyn Progress) -> Result<Sealed, SealError> {
+pub fn seal(
+    tree: &Tree,
+    tools: &ToolSet,
+    steps: &Steps,
+    epoch: u64,
+    progress: &dyn Progress,
+) -> Result<Sealed, SealError> {
     let tree_digest = tree.digest();
     let recipe = recipe(&tools.digest(), epoch);
     let key = Digest::of_parts([&tree_digest.bytes()[..], &recipe.bytes()[..]]);
@@ -65,7 +71,8 @@ impl Sealed {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) => Err(damaged(name, error.to_string())),
         };
-        let hash = std::fs::read_to_string(dir.join(HASH)).map_err(|error| damaged(HASH, error.to_string()))?;
+        let hash =
+            std::fs::read_to_string(dir.join(HASH)).map_err(|error| damaged(HASH, error.to_string()))?;
         Ok(Sealed {
             erofs_size: size(EROFS)?,
             erofs: dir.join(EROFS),
@@ -79,7 +86,12 @@ impl Sealed {
     ///
     /// # Errors
     /// What is too large, where its limit stands in the profile, and what weighs most.
-    pub fn check_room(&self, profile: &Profile, source: &Source, installed: &Installed) -> Result<(), SealError> {
+    pub fn check_room(
+        &self,
+        profile: &Profile,
+        source: &Source,
+        installed: &Installed,
+    ) -> Result<(), SealError> {
         let sizes = &profile.sizes;
         let limits = [
             ("root slot", "root", Some(&sizes.root), self.erofs_size, 1 << 20),

@@ -14,16 +14,24 @@ use crate::verity::{BLOCK, SUPERBLOCK, Verity, first_digest, hash, level_blocks}
 pub enum Corruption {
     #[error("hash tree: the superblock is damaged: {0}")]
     Superblock(&'static str),
-    #[error("hash tree: its top, block 1, does not match root hash {expected} (it has {found})\n  help: this is another image, or a damaged one; write it again")]
+    #[error(
+        "hash tree: its top, block 1, does not match root hash {expected} (it has {found})\n  help: this is another image, or a damaged one; write it again"
+    )]
     RootHash { expected: Digest, found: Digest },
-    #[error("hash tree: block {block} (level {level} from the top) does not match the level above it\n  help: write the image again")]
+    #[error(
+        "hash tree: block {block} (level {level} from the top) does not match the level above it\n  help: write the image again"
+    )]
     Tree { level: usize, block: u64 },
     #[error("root: block {block} (byte {}) does not match its hash\n  help: write the image again", block * BLOCK)]
     Root { block: u64 },
     #[error("{part}: cut short: {needed} bytes are needed, it has {size}")]
     Short { part: &'static str, needed: u64, size: u64 },
     #[error("{part} cannot be read")]
-    Read { part: &'static str, #[source] error: io::Error },
+    Read {
+        part: &'static str,
+        #[source]
+        error: io::Error,
+    },
 }
 
 /// Checks every byte of a root against its hash tree, and the tree against the root hash.
@@ -45,7 +53,10 @@ pub fn verify(root: &Region, tree: &Region, root_hash: &Digest) -> Result<Verity
     for (depth, blocks) in level_blocks(verity.data_blocks).into_iter().enumerate() {
         let mut level = vec![0; (blocks * BLOCK) as usize];
         read(tree, "hash tree", &mut level, first * BLOCK)?;
-        let bad = level.chunks(BLOCK as usize).zip(above.chunks(32)).position(|(b, d)| hash(&prefix, b).bytes() != d);
+        let bad = level
+            .chunks(BLOCK as usize)
+            .zip(above.chunks(32))
+            .position(|(b, d)| hash(&prefix, b).bytes() != d);
         match bad {
             Some(_) if depth == 0 => {
                 return Err(Corruption::RootHash { expected: *root_hash, found: hash(&prefix, &level) });
@@ -95,7 +106,10 @@ fn verify_data(root: &Region, verity: &Verity, prefix: &Sha256, digests: &[u8]) 
         if let Err(error) = read(root, "root", &mut bytes, first * BLOCK) {
             return Some(error);
         }
-        let bad = bytes.chunks(BLOCK as usize).zip(digests.chunks(32)).position(|(b, d)| hash(prefix, b).bytes() != d);
+        let bad = bytes
+            .chunks(BLOCK as usize)
+            .zip(digests.chunks(32))
+            .position(|(b, d)| hash(prefix, b).bytes() != d);
         bad.map(|i| Corruption::Root { block: first + i as u64 })
     });
     bad.map_or(Ok(()), Err)

@@ -38,7 +38,7 @@ impl Verity {
     /// # Errors
     /// Reading, writing, or a length that is zero or no multiple of [`BLOCK`] (`InvalidInput`).
     pub fn write(data: &Region, salt: [u8; 32], out: &Path) -> io::Result<Verity> {
-        if data.size() == 0 || data.size() % BLOCK != 0 {
+        if data.size() == 0 || !data.size().is_multiple_of(BLOCK) {
             let message = format!("{} bytes are no whole number of {BLOCK}-byte blocks", data.size());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }

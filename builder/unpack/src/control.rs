@@ -1,14 +1,14 @@
 //! The control data of a package: fields and maintainer scripts.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 
 use geminios_fetch::Blob;
-use geminios_model::ScriptKind;
-use tar::Archive;
+use geminios_model::{ScriptKind, TreePath};
 
 use crate::archive::parse_ar;
 use crate::error::{Fault, UnpackError};
+use crate::tar::{Headers, Kind};
 
 /// The largest control archive of trixie has 3 MB (checksums of the kernel's modules).
 const LARGEST: u64 = 64 << 20;
@@ -22,6 +22,14 @@ pub struct Control {
     pub scripts: BTreeMap<ScriptKind, Vec<u8>>,
 }
 
+impl Control {
+    /// Name and version, on one line.
+    pub(crate) fn name(&self) -> Option<String> {
+        let field = |key| self.fields.get(key).map(|value| value.escape_debug());
+        Some(format!("{} {}", field("Package")?, field("Version")?))
+    }
+}
+
 /// Reads the control data of a .deb.
 ///
 /// # Errors
@@ -32,7 +40,7 @@ pub fn control(blob: &Blob) -> Result<Control, UnpackError> {
         let part = parse_ar(&mut deb)?.control;
         parse_control(part.reader(deb)?)
     };
-    read().map_err(UnpackError::of(blob))
+    read().map_err(|fault| UnpackError::new(blob, None, fault))
 }
 
 /// Reads an unpacked control archive.
@@ -40,39 +48,52 @@ pub fn control(blob: &Blob) -> Result<Control, UnpackError> {
 /// # Errors
 /// As [`control`].
 pub fn parse_control(archive: impl Read) -> Result<Control, Fault> {
-    let mut control = Control::default();
-    let mut found = false;
-    for entry in Archive::new(archive.take(LARGEST)).entries()? {
-        let mut entry = entry?;
-        if !entry.header().entry_type().is_file() {
-            continue;
-        }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
-        let script = ScriptKind::ALL.into_iter().find(|kind| kind.name() == name);
-        if script.is_none() && name != "control" {
-            continue;
-        }
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        if (bytes.len() as u64) < entry.size() {
-            return Err(Fault::TooLarge { limit: LARGEST });
-        }
-        let twice = match script {
-            Some(kind) => control.scripts.insert(kind, bytes).is_some(),
-            None => {
-                control.fields = fields(&bytes)?;
-                std::mem::replace(&mut found, true)
-            }
-        };
-        if twice {
-            return Err(Fault::Twice(name));
-        }
-    }
-    if found { Ok(control) } else { Err(Fault::NotAPackage("it has no control file")) }
+    read(archive).map_err(Fault::within("control.tar"))
 }
 
-fn fields(bytes: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Fault::Control)?;
-    let stanza: deb822_fast::Paragraph = text.parse().map_err(|_| Fault::Control)?;
-    Ok(stanza.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+fn read(archive: impl Read) -> Result<Control, Fault> {
+    let mut bytes = Vec::new();
+    archive.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Fault::TooLarge { limit: LARGEST });
+    }
+    let mut headers = Headers::new(Cursor::new(bytes))?;
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    while let Some(header) = headers.next()? {
+        let path = TreePath::from_member(&header.name)?;
+        let name = path.relative();
+        match header.kind {
+            Kind::Directory if name.is_empty() => {}
+            Kind::Regular if !name.is_empty() && !name.contains('/') => {
+                let bytes = headers.bytes(&header)?;
+                if files.insert(name.to_owned(), bytes).is_some() {
+                    return Err(Fault::Twice(path.to_string()));
+                }
+            }
+            Kind::Other(kind) => return Err(Fault::Kind { path: path.to_string(), kind }),
+            _ => return Err(Fault::Member { path: path.to_string(), what: "is no file of control data" }),
+        }
+    }
+    let fields = files.remove("control").ok_or_else(|| Fault::Control("it is missing".into()))?;
+    let script = |kind: ScriptKind| Some((kind, files.remove(kind.name())?));
+    let scripts = ScriptKind::ALL.into_iter().filter_map(script).collect();
+    Ok(Control { fields: parse_fields(&fields)?, scripts })
+}
+
+fn parse_fields(bytes: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::Control("it is not UTF-8".into()))?;
+    let stanza: deb822_fast::Paragraph =
+        text.parse().map_err(|error: deb822_fast::Error| Fault::Control(error.to_string()))?;
+    let mut fields = BTreeMap::new();
+    for (key, value) in stanza.iter() {
+        if fields.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(Fault::Control(format!("field {} stands twice", key.escape_debug())));
+        }
+    }
+    for key in ["Package", "Version", "Architecture"] {
+        if !fields.contains_key(key) {
+            return Err(Fault::Control(format!("it has no field {key}")));
+        }
+    }
+    Ok(fields)
 }

@@ -1,12 +1,12 @@
 //! The members of a package's data archive. What is not a plain folder, file or link at a plain path is refused.
 
-use std::collections::BTreeSet;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::collections::HashMap;
+use std::io::{Read, Seek};
 
 use geminios_model::TreePath;
-use tar::{Archive, Entry, EntryType};
 
 use crate::error::Fault;
+use crate::tar::{Header, Headers, Kind};
 
 /// One path that a package brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub enum MemberKind {
         offset: u64,
         size: u64,
     },
+    /// Only text: nothing is ever written through it.
     Symlink(String),
     /// Another name for a file that came before.
     Hardlink(TreePath),
@@ -41,19 +42,25 @@ pub struct Limits {
     /// Bytes of the unpacked archive.
     pub bytes: u64,
     pub members: usize,
+    /// Bytes of all names and link targets.
+    pub text: usize,
 }
 
-/// Debian's largest packages have 60,000 members.
-const MEMBERS: usize = 1_000_000;
+/// The largest packages of Debian have some 160,000 members, with 20 MB of names.
+const MEMBERS: usize = 500_000;
+const TEXT: usize = 64 << 20;
 /// No package of Debian's main comes near a hundredfold; small ones may, so that they get room.
 const RATIO: u64 = 100;
 const ROOM: u64 = 64 << 20;
-const MOST: u64 = 8 << 30;
+const MOST: u64 = 4 << 30;
+/// The longest link target of Linux (PATH_MAX less the final NUL).
+const LONGEST_TARGET: usize = 4095;
 
 impl Limits {
     /// The limits for an archive of so many compressed bytes.
     pub fn for_size(compressed: u64) -> Self {
-        Limits { bytes: compressed.saturating_mul(RATIO).saturating_add(ROOM).min(MOST), members: MEMBERS }
+        let bytes = compressed.saturating_mul(RATIO).saturating_add(ROOM).min(MOST);
+        Limits { bytes, members: MEMBERS, text: TEXT }
     }
 }
 
@@ -62,128 +69,108 @@ impl Limits {
 /// # Errors
 /// Paths that are absolute or climb, members through links, devices, sparse files, and all else that dpkg-deb
 /// does not write; more members than `limits` allow.
-pub fn members_of(mut data: impl Read + Seek, limits: Limits) -> Result<Vec<Member>, Fault> {
-    let length = data.seek(SeekFrom::End(0))?;
-    data.seek(SeekFrom::Start(0))?;
-    let mut reader = Reader { length, ..Reader::default() };
-    for entry in Archive::new(data).entries_with_seek()? {
-        let mut entry = entry?;
-        if reader.members.len() == limits.members {
+pub fn members_of(data: impl Read + Seek, limits: Limits) -> Result<Vec<Member>, Fault> {
+    let mut headers = Headers::new(data)?;
+    let mut found = Found::default();
+    let mut text = 0;
+    while let Some(header) = headers.next()? {
+        text += header.name.len() + header.target.len();
+        if found.members.len() == limits.members {
             return Err(Fault::TooMany(limits.members));
         }
-        reader.take(&mut entry)?;
+        if text > limits.text {
+            return Err(Fault::TooMuchText(limits.text));
+        }
+        found.take(&header)?;
     }
-    Ok(reader.members)
+    Ok(found.members)
 }
 
 #[derive(Default)]
-struct Reader {
-    /// Bytes of the archive.
-    length: u64,
+struct Found {
     members: Vec<Member>,
-    files: BTreeSet<TreePath>,
-    links: BTreeSet<TreePath>,
-    seen: BTreeSet<TreePath>,
+    kinds: HashMap<TreePath, Kind>,
 }
 
-impl Reader {
-    fn take<R: Read>(&mut self, entry: &mut Entry<'_, R>) -> Result<(), Fault> {
-        let name = text(&entry.path_bytes())?;
-        let path = TreePath::from_member(&name)?;
+impl Found {
+    fn take(&mut self, header: &Header) -> Result<(), Fault> {
+        let path = TreePath::from_member(&header.name)?;
         self.check_place(&path)?;
-        let header = entry.header();
-        let number = |value: io::Result<u64>| {
-            value.ok().and_then(|n| u32::try_from(n).ok()).ok_or_else(|| Fault::Owner { path: name.clone() })
+        let kind = self.kind(header, &path)?;
+        let id = |number: u64| {
+            // The highest number means "no one" to chown(2).
+            let id = u32::try_from(number).ok().filter(|id| *id != u32::MAX);
+            id.ok_or_else(|| wrong(&path, "has an owner that Linux does not know"))
         };
-        let (uid, gid) = (number(header.uid())?, number(header.gid())?);
-        let mode = header.mode()?;
-        if mode > 0o7777 {
-            return Err(Fault::Owner { path: name });
-        }
-        let mtime = header.mtime()?;
-        let kind = self.kind(entry, &path, &name)?;
-        match &kind {
-            MemberKind::File { .. } | MemberKind::Hardlink(_) => drop(self.files.insert(path.clone())),
-            MemberKind::Symlink(_) => drop(self.links.insert(path.clone())),
-            MemberKind::Directory => {}
-        }
-        self.members.push(Member { path, kind, mode, uid, gid, mtime });
+        let member = Member {
+            uid: id(header.uid)?,
+            gid: id(header.gid)?,
+            mode: mode(header, &path)?,
+            mtime: header.mtime,
+            path: path.clone(),
+            kind,
+        };
+        self.members.push(member);
+        self.kinds.insert(path, header.kind);
         Ok(())
     }
 
-    fn check_place(&mut self, path: &TreePath) -> Result<(), Fault> {
-        let mut parent = path.parent();
-        while let Some(folder) = parent {
-            if self.links.contains(&folder) || self.files.contains(&folder) {
-                return Err(Fault::ThroughLink { path: path.to_string(), link: folder.to_string() });
-            }
-            parent = folder.parent();
-        }
-        if !self.seen.insert(path.clone()) {
+    /// dpkg-deb lists each folder before what is in it. So there is one way to a member, and it is known here.
+    fn check_place(&self, path: &TreePath) -> Result<(), Fault> {
+        if self.kinds.contains_key(path) {
             return Err(Fault::Twice(path.to_string()));
         }
-        Ok(())
-    }
-
-    fn kind<R: Read>(&self, entry: &mut Entry<'_, R>, path: &TreePath, name: &str) -> Result<MemberKind, Fault> {
-        let kind = entry.header().entry_type();
-        if has_sparse_keys(entry)? {
-            return Err(Fault::Kind { path: name.to_owned(), kind: "sparse file".into() });
-        }
-        let target = |entry: &Entry<'_, R>| -> Result<String, Fault> {
-            let bytes = entry.link_name_bytes().ok_or_else(|| Fault::Target { path: name.to_owned() })?;
-            let target = text(&bytes)?;
-            let plain = !target.is_empty() && target.len() < 4096 && !target.contains(['\0', '\n']);
-            if plain { Ok(target) } else { Err(Fault::Target { path: name.to_owned() }) }
-        };
-        match kind {
-            EntryType::Directory => Ok(MemberKind::Directory),
-            EntryType::Regular | EntryType::Continuous if !name.ends_with('/') => {
-                let (offset, size) = (entry.raw_file_position(), entry.size());
-                // The archive is skimmed, so nobody else would notice a file that is cut short.
-                if size > self.length.saturating_sub(offset) {
-                    let cut = io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} should have {size} bytes"));
-                    return Err(Fault::Broken(cut));
-                }
-                Ok(MemberKind::File { offset, size })
+        let Some(folder) = path.parent().filter(|folder| folder.as_str() != "/") else { return Ok(()) };
+        match self.kinds.get(&folder) {
+            Some(Kind::Directory) => Ok(()),
+            Some(Kind::Symlink) => {
+                Err(Fault::ThroughLink { path: path.to_string(), link: folder.to_string() })
             }
-            EntryType::Symlink => Ok(MemberKind::Symlink(target(entry)?)),
-            EntryType::Link => {
-                let text = target(entry)?;
-                let target = TreePath::from_member(&text)?;
-                if target == *path || !self.files.contains(&target) {
-                    return Err(Fault::HardLink { path: name.to_owned(), target: text });
-                }
-                Ok(MemberKind::Hardlink(target))
+            _ => Err(Fault::NoFolder { path: path.to_string() }),
+        }
+    }
+
+    fn kind(&self, header: &Header, path: &TreePath) -> Result<MemberKind, Fault> {
+        if path.as_str() == "/" && header.kind != Kind::Directory {
+            return Err(wrong(path, "is no folder"));
+        }
+        match header.kind {
+            Kind::Directory => Ok(MemberKind::Directory),
+            Kind::Regular if header.name.ends_with('/') => {
+                Err(wrong(path, "is a file with the name of a folder"))
             }
-            other => Err(Fault::Kind { path: name.to_owned(), kind: describe(other).into() }),
+            Kind::Regular => Ok(MemberKind::File { offset: header.offset, size: header.size }),
+            Kind::Symlink => {
+                let target = &header.target;
+                let plain = !target.is_empty()
+                    && target.len() <= LONGEST_TARGET
+                    && !target.contains(['\0', '\n', '\r']);
+                if plain {
+                    Ok(MemberKind::Symlink(target.clone()))
+                } else {
+                    Err(Fault::Target { path: path.to_string() })
+                }
+            }
+            Kind::Hardlink => {
+                let target = TreePath::from_member(&header.target)?;
+                match self.kinds.get(&target) {
+                    Some(Kind::Regular | Kind::Hardlink) => Ok(MemberKind::Hardlink(target)),
+                    _ => Err(Fault::HardLink { path: path.to_string(), target: target.to_string() }),
+                }
+            }
+            Kind::Other(kind) => Err(Fault::Kind { path: path.to_string(), kind }),
         }
     }
 }
 
-/// Sparse files in the pax format hide behind ordinary ones: their keys tell.
-fn has_sparse_keys<R: Read>(entry: &mut Entry<'_, R>) -> Result<bool, Fault> {
-    let Some(extensions) = entry.pax_extensions()? else { return Ok(false) };
-    for extension in extensions {
-        if extension?.key_bytes().starts_with(b"GNU.sparse") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn describe(kind: EntryType) -> &'static str {
-    match kind {
-        EntryType::Char => "character device",
-        EntryType::Block => "block device",
-        EntryType::Fifo => "named pipe",
-        EntryType::GNUSparse => "sparse file",
-        _ => "member of unknown kind",
+/// Some writers put the file's kind above the permissions, as stat(2) does; dpkg takes no notice of it.
+fn mode(header: &Header, path: &TreePath) -> Result<u32, Fault> {
+    match u32::try_from(header.mode) {
+        Ok(mode) if mode <= 0o177_777 => Ok(mode & 0o7777),
+        _ => Err(wrong(path, "has a mode that Linux does not know")),
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, Fault> {
-    std::str::from_utf8(bytes)
-        .map(str::to_owned)
-        .map_err(|_| Fault::NotText(String::from_utf8_lossy(bytes).into_owned()))
+fn wrong(path: &TreePath, what: &'static str) -> Fault {
+    Fault::Member { path: path.to_string(), what }
 }

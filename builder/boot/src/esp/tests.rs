@@ -32,7 +32,10 @@ fn what_went_in_is_read_back() {
     ];
     assert_eq!(esp.files().expect("files"), expected.map(|(path, size)| (path.to_owned(), size)));
     assert_eq!(esp.read("EFI/Linux/geminios_1.2~rc1+3.efi").expect("the kernel"), vec![0xab; 3_000_000]);
-    assert_eq!(esp.read("loader/loader.conf").expect("the file"), b"timeout 0\neditor no\nconsole-mode keep\n".to_vec());
+    assert_eq!(
+        esp.read("loader/loader.conf").expect("the file"),
+        b"timeout 0\neditor no\nconsole-mode keep\n".to_vec()
+    );
 }
 
 #[test]

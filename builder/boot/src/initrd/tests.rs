@@ -35,7 +35,14 @@ fn listing(archive: &[u8]) -> String {
         let (device, id) = ((field(9), field(10)), (field(2), field(3)));
         out += &format!(
             "{} {:06o}:{} {}:{} {} {}:{} {name} {text:?}\n",
-            field(0), field(1), field(4), id.0, id.1, field(5), device.0, device.1
+            field(0),
+            field(1),
+            field(4),
+            id.0,
+            id.1,
+            field(5),
+            device.0,
+            device.1
         );
         at = (data + size).next_multiple_of(4);
     }

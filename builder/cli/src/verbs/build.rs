@@ -42,8 +42,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
     } else {
         inputs::forget(&out);
         let store = session.store()?;
-        let fetcher =
-            if args.offline { Fetcher::offline(store.clone()) } else { session.fetcher(&store)? };
+        let fetcher = if args.offline { Fetcher::offline(store.clone()) } else { session.fetcher(&store)? };
         let build = Build {
             session,
             project: &project,
@@ -67,7 +66,12 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
 /// Where a build's results are.
 pub fn out_folder(project: &Project, description: &Description, given: Option<&Path>) -> PathBuf {
     given.map_or_else(
-        || project.root().join("out").join(format!("{}-{}", description.profile.name, description.board.name)),
+        || {
+            project
+                .root()
+                .join("out")
+                .join(format!("{}-{}", description.profile.name, description.board.name))
+        },
         Path::to_owned,
     )
 }
@@ -126,7 +130,8 @@ impl Report for Built {
         for (name, part) in &m.parts {
             rows.push(vec![name.clone(), String::new(), megabytes(part.size)]);
         }
-        let versions: Vec<String> = m.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
+        let versions: Vec<String> =
+            m.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         format!(
             "{} {} for {}: {state}\n{}  {}\nboot it: geminios run {}\n",
             m.profile,

@@ -86,7 +86,11 @@ fn package_changes(a: &[ImagePackage], b: &[ImagePackage]) -> Vec<PackageChange>
     names
         .into_iter()
         .filter(|name| a.get(*name) != b.get(*name))
-        .map(|name| PackageChange { name: name.clone(), from: a.get(name).cloned(), to: b.get(name).cloned() })
+        .map(|name| PackageChange {
+            name: name.clone(),
+            from: a.get(name).cloned(),
+            to: b.get(name).cloned(),
+        })
         .collect()
 }
 
@@ -117,7 +121,14 @@ impl Report for Difference {
         let rows: Vec<Vec<String>> = self
             .packages
             .iter()
-            .map(|p| vec![p.name.clone(), p.from.clone().unwrap_or_else(none), "->".into(), p.to.clone().unwrap_or_else(none)])
+            .map(|p| {
+                vec![
+                    p.name.clone(),
+                    p.from.clone().unwrap_or_else(none),
+                    "->".into(),
+                    p.to.clone().unwrap_or_else(none),
+                ]
+            })
             .collect();
         let _ = write!(out, "\n{} packages differ\n{}", rows.len(), table(&rows));
         let count = |kind| self.files.values().filter(|change| **change == kind).count();

@@ -95,7 +95,11 @@ fn explanation(description: &Description) -> Result<Explanation> {
                 name: overlay.name.to_string(),
                 description: overlay.description.clone(),
                 wishes: overlay.packages.iter().map(ToString::to_string).collect(),
-                left_out: overlay.withouts.iter().map(|w| (w.package.to_string(), w.reason.clone())).collect(),
+                left_out: overlay
+                    .withouts
+                    .iter()
+                    .map(|w| (w.package.to_string(), w.reason.clone()))
+                    .collect(),
                 download: packages.iter().map(|(_, size)| size).sum(),
                 packages: packages.into_iter().map(|(name, _)| name).collect(),
                 enables: overlay.units.enable.iter().map(ToString::to_string).collect(),
@@ -179,7 +183,8 @@ impl Report for Explanation {
                 row("leaves out", format!("{package}: {reason}"));
             }
         }
-        let tools: Vec<String> = self.tools.iter().map(|(name, n)| format!("{name} ({n} packages)")).collect();
+        let tools: Vec<String> =
+            self.tools.iter().map(|(name, n)| format!("{name} ({n} packages)")).collect();
         let _ = writeln!(out, "\ntools: {}", tools.join(", "));
         out.push_str("\nWhy a package is there: geminios explain PROFILE PACKAGE\n");
         out

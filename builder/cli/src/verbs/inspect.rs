@@ -90,21 +90,35 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
 
 impl Report for Inspection {
     fn text(&self) -> String {
-        let mut out = format!("{}\nroot hash {} (verified)\nlinux {}\n{}\n", self.image, self.root_hash, self.kernel, self.cmdline);
+        let mut out = format!(
+            "{}\nroot hash {} (verified)\nlinux {}\n{}\n",
+            self.image, self.root_hash, self.kernel, self.cmdline
+        );
         out.push_str("\npartitions\n");
         let rows: Vec<Vec<String>> = self
             .partitions
             .iter()
-            .map(|p| vec![p.name.clone(), format!("at {} MiB", p.start >> 20), format!("{} MiB", p.size >> 20), p.id.clone()])
+            .map(|p| {
+                vec![
+                    p.name.clone(),
+                    format!("at {} MiB", p.start >> 20),
+                    format!("{} MiB", p.size >> 20),
+                    p.id.clone(),
+                ]
+            })
             .collect();
         out.push_str(&table(&rows));
         out.push_str("\nEFI system partition\n");
-        out.push_str(&table(&self.esp.iter().map(|(p, s)| vec![p.clone(), megabytes(*s)]).collect::<Vec<_>>()));
+        out.push_str(&table(
+            &self.esp.iter().map(|(p, s)| vec![p.clone(), megabytes(*s)]).collect::<Vec<_>>(),
+        ));
         if !self.installed.is_empty() {
             out.push_str("\ninstalled by overlay\n");
             let mut rows: Vec<_> = self.installed.iter().collect();
             rows.sort_by_key(|(name, bytes)| (std::cmp::Reverse(**bytes), *name));
-            out.push_str(&table(&rows.iter().map(|(n, b)| vec![(*n).clone(), megabytes(**b)]).collect::<Vec<_>>()));
+            out.push_str(&table(
+                &rows.iter().map(|(n, b)| vec![(*n).clone(), megabytes(**b)]).collect::<Vec<_>>(),
+            ));
         }
         if self.list_packages {
             out.push_str("\npackages\n");

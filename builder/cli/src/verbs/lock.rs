@@ -45,8 +45,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         arches.dedup();
         arches
     };
-    let indices =
-        Indices::fetch(project.root(), &description, &arches, &fetcher, now, &session.terminal)?;
+    let indices = Indices::fetch(project.root(), &description, &arches, &fetcher, now, &session.terminal)?;
     let mut solutions = Vec::new();
     for wish in wishes(&description) {
         let preferences = preferences(old.as_ref(), &wish.set, args.update.as_deref())?;

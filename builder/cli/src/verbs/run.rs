@@ -201,7 +201,8 @@ fn free_port(wanted: u16) -> Result<u16> {
 /// The key in `file`, or the user's own public keys.
 fn authorized_keys(file: Option<&Path>) -> Result<String> {
     if let Some(file) = file {
-        let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
         if text.contains("PRIVATE KEY") {
             bail!("{} is a private key\n  help: give the .pub file", file.display());
         }

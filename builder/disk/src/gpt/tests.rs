@@ -12,7 +12,8 @@ fn table() -> Table {
         size,
         attributes: NO_AUTO,
     };
-    let partitions = vec![partition("esp", 1, 1 << 20, 2 << 20), partition("root-a-verity", 3, 3 << 20, 4096)];
+    let partitions =
+        vec![partition("esp", 1, 1 << 20, 2 << 20), partition("root-a-verity", 3, 3 << 20, 4096)];
     Table { disk: Guid::new(*b"0123456789abcdef"), size: SIZE, partitions }
 }
 
@@ -46,7 +47,9 @@ fn the_table_at_the_end_stands_in() {
 fn a_flipped_bit_in_both_tables_is_refused() {
     let end = SIZE - SECTOR;
     let entries = SIZE - 33 * SECTOR;
-    for (front, back) in [(SECTOR, end), (SECTOR + 60, end + 60), (2 * SECTOR, entries), (17 * SECTOR, entries + 15 * SECTOR)] {
+    for (front, back) in
+        [(SECTOR, end), (SECTOR + 60, end + 60), (2 * SECTOR, entries), (17 * SECTOR, entries + 15 * SECTOR)]
+    {
         let mut disk = disk();
         disk[front as usize] ^= 1;
         disk[back as usize] ^= 1;
@@ -79,7 +82,8 @@ fn partitions_beyond_the_end_are_refused() {
 #[test]
 fn guids_stand_on_disk_as_the_specification_says() {
     let guid: Guid = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().expect("a GUID");
-    let bytes = [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
+    let bytes =
+        [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
     assert_eq!(guid.to_disk(), bytes);
     assert_eq!(Guid::from_disk(bytes).to_string(), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
     assert!("c12a7328f81f11d2ba4b00a0c93ec93b".parse::<Guid>().is_err());

@@ -50,7 +50,12 @@ fn sizes_and_digests_are_those_of_the_files() {
     let packed = outputs.compressed.clone().expect("a copy");
     for output in [&outputs.image, &outputs.bmap, &packed] {
         let bytes = fs::read(&output.path).expect("read");
-        assert_eq!((bytes.len() as u64, Digest::of(&bytes)), (output.size, output.sha256), "{}", output.path.display());
+        assert_eq!(
+            (bytes.len() as u64, Digest::of(&bytes)),
+            (output.size, output.sha256),
+            "{}",
+            output.path.display()
+        );
         assert_eq!(fs::metadata(&output.path).expect("a file").permissions().mode() & 0o777, 0o644);
     }
     let unpacked = zstd::decode_all(fs::File::open(&packed.path).expect("opened")).expect("zstd");
@@ -103,13 +108,17 @@ fn other_tools_find_nothing_wrong() {
     // A disk that held something else before.
     let disk = sample.dir.path().join("disk");
     fs::write(&disk, vec![0xee; outputs.image.size as usize]).expect("written");
-    let status = Command::new("bmaptool").arg("copy").arg("--bmap").args([&outputs.bmap.path, &outputs.image.path, &disk]).status();
+    let status = Command::new("bmaptool")
+        .arg("copy")
+        .arg("--bmap")
+        .args([&outputs.bmap.path, &outputs.image.path, &disk])
+        .status();
     assert!(status.expect("bmaptool").success());
     let layout = crate::layout::Layout::read(&disk).expect("an image");
     let root_hash = layout.kernels[0].root_hash.expect("a root hash");
     let region = |name| layout.region(name).expect("a partition");
     geminios_seal::verify(&region("root-a"), &region("root-a-verity"), &root_hash).expect("whole");
-    let mut config = vec![1; 1 << 20];
+    let mut config = vec![1; 2 << 20];
     region("config").read_at(&mut config, 0).expect("read");
     assert!(config.iter().all(|byte| *byte == 0), "the identity of another device is left");
 }

@@ -38,7 +38,8 @@ fn a_flipped_bit_in_the_image_is_found() {
     disk.read_exact_at(&mut byte, start + 5 * 4096).expect("read");
     disk.write_all_at(&[byte[0] ^ 1], start + 5 * 4096).expect("written");
     let region = |name| layout.region(name).expect("a partition");
-    let found = verify(&region("root-a"), &region("root-a-verity"), &sample.sealed.root_hash).expect_err("a flipped bit");
+    let found = verify(&region("root-a"), &region("root-a-verity"), &sample.sealed.root_hash)
+        .expect_err("a flipped bit");
     assert!(matches!(found, Corruption::Root { block: 5 }), "{found}");
 }
 

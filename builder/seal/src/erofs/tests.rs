@@ -15,7 +15,8 @@ fn tree(files: usize) -> Tree {
     let mut tree = Tree::new(OWNER, 5);
     for i in 0..files {
         let text: String = (0..i * 37).map(|j| format!("{} ", j * i)).collect();
-        tree.insert(format!("/file-{i:04}").parse().expect("a path"), Entry::file(text, OWNER, 5)).expect("a place");
+        tree.insert(format!("/file-{i:04}").parse().expect("a path"), Entry::file(text, OWNER, 5))
+            .expect("a place");
     }
     tree
 }
@@ -39,7 +40,9 @@ fn what_a_dying_program_said_is_in_the_error() {
 #[test]
 fn a_program_that_complains_at_length_does_not_stop_us() {
     let dir = TempDir::new().expect("a folder");
-    let mkfs = shell("i=0; while [ $i -lt 4000 ]; do echo 'a line that fills the pipe of errors' >&2; i=$((i+1)); done; cat > /dev/null");
+    let mkfs = shell(
+        "i=0; while [ $i -lt 4000 ]; do echo 'a line that fills the pipe of errors' >&2; i=$((i+1)); done; cat > /dev/null",
+    );
     write_erofs(&tree(60), mkfs, 5, &dir.path().join("root"), |_| {}).expect("it ended well");
 }
 
@@ -47,7 +50,8 @@ fn a_program_that_complains_at_length_does_not_stop_us() {
 fn a_program_that_is_not_there_is_named() {
     let dir = TempDir::new().expect("a folder");
     let mkfs = Command::new(dir.path().join("mkfs.erofs"));
-    let error = write_erofs(&tree(1), mkfs, 5, &dir.path().join("root"), |_| {}).expect_err("no such program");
+    let error =
+        write_erofs(&tree(1), mkfs, 5, &dir.path().join("root"), |_| {}).expect_err("no such program");
     assert!(matches!(error, SealError::Start { program: "mkfs.erofs", .. }), "{error}");
 }
 
@@ -59,7 +63,11 @@ fn content_that_left_the_store_stops_the_program() {
     let mut tree = tree(1);
     tree.insert("/gone".parse().expect("a path"), Entry::file(gone, OWNER, 5)).expect("a place");
     let mkfs = shell("cat > /dev/null; touch finished");
-    let mkfs = { let mut mkfs = mkfs; mkfs.current_dir(dir.path()); mkfs };
+    let mkfs = {
+        let mut mkfs = mkfs;
+        mkfs.current_dir(dir.path());
+        mkfs
+    };
     let error = write_erofs(&tree, mkfs, 5, &dir.path().join("root"), |_| {}).expect_err("gone");
     assert!(error.to_string().starts_with("/gone of the image cannot be read"), "{error}");
     assert!(!dir.path().join("finished").exists(), "the program was left to finish");
@@ -68,7 +76,8 @@ fn content_that_left_the_store_stops_the_program() {
 fn sealed(dir: &Path, name: &str, threads: usize) -> Vec<u8> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     let out = dir.join(name);
-    pool.install(|| write_erofs(&tree(400), Command::new("mkfs.erofs"), 1_700_000_000, &out, |_| {})).expect("sealed");
+    pool.install(|| write_erofs(&tree(400), Command::new("mkfs.erofs"), 1_700_000_000, &out, |_| {}))
+        .expect("sealed");
     fs::read(out).expect("read")
 }
 
@@ -78,7 +87,8 @@ fn the_number_of_threads_changes_nothing() {
     let dir = TempDir::new().expect("a folder");
     let one = sealed(dir.path(), "1", 1);
     assert!(one == sealed(dir.path(), "2", 2) && one == sealed(dir.path(), "5", 5));
-    let left: Vec<_> = fs::read_dir(dir.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(dir.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
     assert_eq!(left.len(), 3, "nothing else is left: {left:?}");
 }
 
@@ -88,11 +98,17 @@ fn what_went_in_comes_out() {
     let dir = TempDir::new().expect("a folder");
     sealed(dir.path(), "root", 2);
     let out = dir.path().join("out");
-    let status = Command::new("fsck.erofs").arg(format!("--extract={}", out.display())).arg(dir.path().join("root")).status();
+    let status = Command::new("fsck.erofs")
+        .arg(format!("--extract={}", out.display()))
+        .arg(dir.path().join("root"))
+        .status();
     assert!(status.expect("fsck.erofs").success());
     for (path, entry) in tree(400).iter() {
         if let Some(content) = entry.content() {
-            assert!(fs::read(out.join(path.relative())).expect("a file") == content.read().expect("content"), "{path}");
+            assert!(
+                fs::read(out.join(path.relative())).expect("a file") == content.read().expect("content"),
+                "{path}"
+            );
         }
     }
 }

@@ -38,8 +38,14 @@ fn root_hashes_are_those_of_veritysetup() {
 
 #[test]
 fn a_level_has_a_block_for_each_128_below() {
-    let rows: [(u64, &[u64]); 6] =
-        [(1, &[]), (2, &[1]), (128, &[1]), (129, &[1, 2]), (128 * 128, &[1, 128]), (128 * 128 + 1, &[1, 2, 129])];
+    let rows: [(u64, &[u64]); 6] = [
+        (1, &[]),
+        (2, &[1]),
+        (128, &[1]),
+        (129, &[1, 2]),
+        (128 * 128, &[1, 128]),
+        (128 * 128 + 1, &[1, 2, 129]),
+    ];
     for (data, levels) in rows {
         assert_eq!(level_blocks(data), levels, "{data} data blocks");
     }
@@ -80,7 +86,12 @@ fn veritysetup_accepts_what_we_write() {
     let path = |name: &str| dir.path().join(name);
     let check = |root: &Path| {
         let hash = verity.root_hash.to_string();
-        Command::new("veritysetup").arg("verify").args([root, &path("tree")]).arg(hash).status().expect("veritysetup")
+        Command::new("veritysetup")
+            .arg("verify")
+            .args([root, &path("tree")])
+            .arg(hash)
+            .status()
+            .expect("veritysetup")
     };
     assert!(check(&path("data")).success());
     let mut bytes = pattern(20_000);
