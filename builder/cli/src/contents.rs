@@ -96,10 +96,10 @@ impl Contents {
         let node = if inode.is_dir() {
             Node::Directory
         } else if inode.is_symlink() {
-            let target = self.files.read_link_inode(inode.clone())?;
+            let target = self.files.read_link_inode(*inode)?;
             Node::Symlink { target: String::from_utf8_lossy(target.as_bytes()).into_owned() }
         } else if inode.is_file() {
-            let (sha256, size) = Digest::of_reader(self.files.open_inode_file(inode.clone())?)?;
+            let (sha256, size) = Digest::of_reader(self.files.open_inode_file(*inode)?)?;
             Node::File { size, sha256 }
         } else {
             Node::Other

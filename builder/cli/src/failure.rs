@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use geminios_compose::ComposeError;
 use geminios_fetch::FetchError;
 use geminios_model::Diagnostic;
 
@@ -34,7 +35,7 @@ fn broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn text(error: &anyhow::Error, color: bool) -> String {
-    if let Some(diagnostic) = error.downcast_ref::<Diagnostic>() {
+    if let Some(diagnostic) = diagnostic(error) {
         return diagnostic.render(color);
     }
     let mut out = format!("{}: {error}", paint(color, "1;31", "error"));
@@ -48,6 +49,13 @@ fn text(error: &anyhow::Error, color: bool) -> String {
         last = words;
     }
     out
+}
+
+fn diagnostic(error: &anyhow::Error) -> Option<&Diagnostic> {
+    match error.downcast_ref::<ComposeError>() {
+        Some(ComposeError::Description(diagnostic)) => Some(diagnostic),
+        _ => error.downcast_ref(),
+    }
 }
 
 fn status(error: &anyhow::Error) -> u8 {

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, bail};
 use geminios_model::{Arch, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::terminal::megabytes;
+
 /// The format this code writes and reads.
 pub const FORMAT: u32 = 1;
 /// The file's name in a build's folder.
@@ -68,6 +70,21 @@ impl Manifest {
             );
         }
         Ok(manifest)
+    }
+
+    /// What grew since this build, as lines that an error about a full slot can end with; empty if nothing did.
+    pub fn growth_to(&self, now: &BTreeMap<String, u64>) -> String {
+        let mut grown: Vec<(i64, &String)> = now
+            .iter()
+            .map(|(name, bytes)| {
+                (*bytes as i64 - self.installed.get(name).copied().unwrap_or(0) as i64, name)
+            })
+            .filter(|(more, _)| *more > 0)
+            .collect();
+        grown.sort_by(|a, b| b.cmp(a));
+        let lines: String =
+            grown.iter().map(|(more, name)| format!("  +{}  {name}\n", megabytes(*more as u64))).collect();
+        if lines.is_empty() { lines } else { format!("Grown since the last build here:\n{lines}") }
     }
 
     /// The path of a file of the build: `image`, `bmap`, `compressed`, `uki`, `sbom`.

@@ -65,17 +65,19 @@ impl Build<'_> {
             scripts_source: &self.description.scripts_source,
         };
         let composed = compose(&inputs, &tools, &self.steps, progress)?;
-        self.check_budget(&composed)?;
+        let installed = composed.installed.totals();
+        self.check_budget(&composed).inspect_err(|_| self.tell_growth(out, &installed))?;
         let (sealed, initrd) = rayon::join(
             || seal(&composed.root, &tools, &self.steps, self.lock.source_date_epoch, progress),
             || self.initrd(&composed),
         );
         let (sealed, initrd) = (sealed?, initrd?);
-        sealed.check_room(
+        let fits = sealed.check_room(
             &self.description.profile,
             &self.description.profile_source,
             &composed.installed,
-        )?;
+        );
+        fits.inspect_err(|_| self.tell_growth(out, &installed))?;
         let boot = self.boot(&composed, &sealed, initrd)?;
         self.write(out, &composed, &sealed, &boot)
     }
@@ -164,6 +166,14 @@ impl Build<'_> {
             std::path::PathBuf,
         )| { Ok(OverlaySource::load(overlay.clone(), source.clone(), dir)?) };
         self.description.overlays.iter().map(load).collect()
+    }
+
+    /// Whoever hears that there is no room asks first what took it.
+    fn tell_growth(&self, out: &Path, installed: &BTreeMap<String, u64>) {
+        let growth = Manifest::read(out).map(|last| last.growth_to(installed)).unwrap_or_default();
+        if !growth.is_empty() {
+            self.session.terminal.say(growth.trim_end());
+        }
     }
 
     fn check_budget(&self, composed: &Composed) -> Result<()> {
@@ -308,12 +318,7 @@ impl Build<'_> {
                     ((*kind).to_owned(), File { name, size: output.size, sha256: output.sha256 })
                 })
                 .collect(),
-            installed: composed
-                .installed
-                .overlays
-                .iter()
-                .map(|(name, share)| (name.clone(), share.total()))
-                .collect(),
+            installed: composed.installed.totals(),
         })
     }
 }

@@ -1,24 +1,18 @@
 //! The same lock and sources give the same bytes: in another folder, by another user, with another umask, time zone,
 //! language and number of jobs, from an empty cache.
 
+#![allow(clippy::unwrap_used)]
+
+mod project;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use geminios_model::{Lock, Source};
+use project::{GEMINIOS, folder, profile};
 use serde_json::Value;
-
-const GEMINIOS: &str = env!("CARGO_BIN_EXE_geminios");
-
-fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-fn profile() -> PathBuf {
-    let named = std::env::var_os("GEMINIOS_TEST_PROFILE").map(PathBuf::from);
-    named.unwrap_or_else(|| project().join("profiles/x86-edge.toml"))
-}
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
@@ -44,7 +38,7 @@ fn mirror(lock: &Lock, store: &Path, to: &Path) {
 fn crates(to: &Path) {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cargo"));
-    let lock = fs::read_to_string(project().join("Cargo.lock")).unwrap();
+    let lock = fs::read_to_string(folder().join("Cargo.lock")).unwrap();
     let cache = to.join("registry/cache/registry");
     fs::create_dir_all(&cache).unwrap();
     for registry in fs::read_dir(home.join("registry/cache")).unwrap() {
@@ -66,18 +60,15 @@ fn manifest(dir: &Path) -> Value {
 #[test]
 fn two_builds_are_the_same_to_the_bit() {
     let scratch =
-        tempfile::Builder::new().prefix("geminios repro ").tempdir_in(project().join("target")).unwrap();
+        tempfile::Builder::new().prefix("geminios repro ").tempdir_in(folder().join("target")).unwrap();
     // The clone may stand below a folder that only its owner can enter; the other user's must not.
     let elsewhere = tempfile::Builder::new().prefix("geminios-").tempdir_in("/var/tmp").unwrap();
     fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
 
-    let cache = std::env::var_os("GEMINIOS_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
-        std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from).join("geminios")
-    });
+    let cache = project::cache();
     let first = scratch.path().join("first");
     run(Command::new(GEMINIOS)
-        .current_dir(project())
+        .current_dir(folder())
         .arg("--cache")
         .arg(&cache)
         .arg("build")
@@ -90,14 +81,14 @@ fn two_builds_are_the_same_to_the_bit() {
     for name in
         ["overlays", "boards", "builder", "qemu-tests", "Cargo.toml", "Cargo.lock", "tools.toml", "keys"]
     {
-        if project().join(name).exists() {
-            copy_tree(&project().join(name), &there.join(name));
+        if folder().join(name).exists() {
+            copy_tree(&folder().join(name), &there.join(name));
         }
     }
     // The copy lost every executable bit: those of the overlays count.
     run(Command::new("cp")
         .args(["-r", "--no-preserve=ownership,timestamps", "-T"])
-        .arg(project().join("overlays"))
+        .arg(folder().join("overlays"))
         .arg(there.join("overlays")));
     fs::create_dir(there.join("profiles")).unwrap();
     for extension in ["toml", "lock"] {

@@ -10,8 +10,8 @@ use crate::tree::Owner;
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
     /// Wrong in a description file.
-    #[error("{0}")]
-    Description(Box<Diagnostic>),
+    #[error(transparent)]
+    Description(#[from] Diagnostic),
 
     #[error(
         "{path} is claimed by two overlays:\n  {first}\n  {second}\n  help: keep one of them; what both need belongs in an overlay of its own"
@@ -80,12 +80,6 @@ pub enum ComposeError {
 
 fn list(scripts: &[ScriptError]) -> String {
     scripts.iter().map(ScriptError::to_string).collect::<Vec<_>>().join("\n\n")
-}
-
-impl From<Diagnostic> for ComposeError {
-    fn from(diagnostic: Diagnostic) -> Self {
-        ComposeError::Description(Box::new(diagnostic))
-    }
 }
 
 impl ComposeError {

@@ -69,6 +69,11 @@ impl Installed {
         self.overlays.values().map(Share::total).sum()
     }
 
+    /// All bytes of each.
+    pub fn totals(&self) -> BTreeMap<String, u64> {
+        self.overlays.iter().map(|(name, share)| (name.clone(), share.total())).collect()
+    }
+
     /// The overlays over their budget.
     pub fn over(&self, budget: &Budget) -> Vec<Over> {
         let over = budget.installed.iter().filter_map(|(overlay, limit)| {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
 use geminios_model::{Digest, LockedPackage, Progress, Silent, Unit};
 use ureq::Agent;
@@ -56,6 +56,8 @@ pub struct Fetcher {
     agents: [OnceLock<Agent>; 2],
     /// Mirrors that could not be reached: they are asked last, and once.
     down: Mutex<BTreeSet<String>>,
+    /// That another fetches the same is told once, not for each of a hundred files.
+    waited: Once,
     offline: bool,
 }
 
@@ -67,7 +69,7 @@ impl Fetcher {
     pub fn with_patience(store: Store, mirrors: Mirrors, patience: Patience) -> Self {
         let proxies = Proxies::from_environment(|name| std::env::var(name).ok());
         let (agents, down) = Default::default();
-        Fetcher { store, mirrors, patience, proxies, agents, down, offline: false }
+        Fetcher { store, mirrors, patience, proxies, agents, down, waited: Once::new(), offline: false }
     }
 
     /// A fetcher that has only the store.
@@ -197,7 +199,11 @@ impl Fetcher {
         }
         check_path(&want.path)?;
         let path = self.store.unfinished().join(format!("{}.{PART}", want.digest));
-        let waiting = || progress.warn(&format!("another geminios fetches {}; waiting for it", want.path));
+        let waiting = || {
+            self.waited.call_once(|| {
+                progress.warn(&format!("another geminios fetches {}; waiting for it", want.path));
+            });
+        };
         let mut part = Part::open(path, &waiting)?;
         // That other one may have finished it.
         if let Some(blob) = self.store.get(&want.digest)? {

@@ -1,5 +1,7 @@
 //! What a user sees for each mistake in a description file: the file, the line, the remedy.
 
+#![allow(clippy::unwrap_used)]
+
 use geminios_model::{Board, Diagnostic, Document, Lock, Overlay, Profile, ScriptTable, Source, parse};
 
 const PROFILE: &str = r#"name = "edge"

@@ -176,7 +176,9 @@ fn solution(
     }
     let mut unused: BTreeSet<&str> = wish.without.keys().map(String::as_str).collect();
     if wish.essential {
-        world.index.essential(wish.arch).iter().for_each(|name| drop(unused.remove(name)));
+        for name in world.index.essential(wish.arch) {
+            unused.remove(name);
+        }
     }
     let mut next = 0;
     while let Some(id) = queue.get(next).copied() {

@@ -4,12 +4,14 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use geminios_fetch::{Blob, Steps, StepsError, Store};
 use geminios_model::{Arch, Digest, LockedPackage, Progress, Unit};
 use rayon::prelude::*;
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::deb::unpack;
 use crate::error::UnpackError;
@@ -133,7 +135,9 @@ impl ToolSet {
         self.folder.join(relative)
     }
 
-    /// Runs a program of the set. Of the caller's environment only TMPDIR reaches it.
+    /// Runs a program of the set. Of the caller's environment only TMPDIR reaches it. It ends with the thread that
+    /// started it, so that a build that is killed leaves nothing running: `mkfs.erofs` would wait for ever for the
+    /// rest of its input.
     pub fn command(&self, program: &str) -> Command {
         let words = self.words(program);
         let lib = self.folder.join("usr/lib").join(self.arch.multiarch());
@@ -154,6 +158,8 @@ impl ToolSet {
         if let Some(tmp) = std::env::var_os("TMPDIR") {
             command.env("TMPDIR", tmp);
         }
+        // SAFETY: between fork and exec only one async-signal-safe system call (prctl) is made.
+        unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?)) };
         command
     }
 

@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
     let qemu = pipeline::toolset(session, &description.lock()?, "qemu")?;
     let state = args.state.clone().unwrap_or_else(|| out.join("run"));
     let board = &description.board;
+    let ssh_port = Port::claim(args.ssh_port)?;
     let machine = Machine {
         board,
         accel: match args.accel {
@@ -39,7 +41,7 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         firmware_code: qemu.path(&board.qemu.firmware_code),
         firmware_vars: state.join("vars.fd"),
         data: data_folders(&qemu),
-        ssh_port: free_port(args.ssh_port)?,
+        ssh_port: ssh_port.number,
         authorized_keys: authorized_keys(args.ssh_key.as_deref())?,
         console_log: args.headless.then(|| state.join("console.log")),
         isolated: args.isolated,
@@ -170,15 +172,7 @@ fn headless(session: &Session, mut command: Command, machine: &Machine<'_>) -> R
     }
 }
 
-/// Starts QEMU so that it ends with us.
 fn spawn(mut command: Command) -> Result<Child> {
-    // SAFETY: between fork and exec only one async-signal-safe system call (prctl) is made.
-    unsafe {
-        command.pre_exec(|| {
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
-            Ok(())
-        });
-    }
     command.spawn().with_context(|| format!("QEMU cannot be started: {}", shell(&command)))
 }
 
@@ -191,11 +185,26 @@ fn answers(port: u16) -> bool {
         && &greeting == b"SSH-"
 }
 
-/// `wanted`, or the next port after it that is free.
-fn free_port(wanted: u16) -> Result<u16> {
-    (wanted..=wanted.saturating_add(100))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .with_context(|| format!("no free port from {wanted} on\n  help: give another with --ssh-port"))
+/// A port of 127.0.0.1 for QEMU to listen on.
+struct Port {
+    number: u16,
+    /// A name that the kernel frees when we end (unix(7), abstract). QEMU listens only after a while, and until
+    /// then another `run` would find the port free too.
+    _claim: UnixListener,
+}
+
+impl Port {
+    /// `wanted`, or the next port after it that is free.
+    fn claim(wanted: u16) -> Result<Self> {
+        let claim = |number| {
+            TcpListener::bind(("127.0.0.1", number)).ok()?;
+            let name = SocketAddr::from_abstract_name(format!("geminios-ssh-port-{number}")).ok()?;
+            Some(Port { number, _claim: UnixListener::bind_addr(&name).ok()? })
+        };
+        (wanted..=wanted.saturating_add(100))
+            .find_map(claim)
+            .with_context(|| format!("no free port from {wanted} on\n  help: give another with --ssh-port"))
+    }
 }
 
 /// The key in `file`, or the user's own public keys.
