@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::process::Command;
 
 use geminios_model::Arch;
 use tempfile::TempDir;
@@ -107,12 +106,4 @@ fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
     use std::os::unix::fs::FileExt;
     let file = std::fs::File::options().write(true).open(path).expect("opened");
     file.write_all_at(bytes, at).expect("written");
-}
-
-#[test]
-#[ignore = "needs fsck.vfat (dosfstools)"]
-fn fsck_finds_nothing_to_mend() {
-    let dir = TempDir::new().expect("a folder");
-    let out = Command::new("fsck.vfat").arg("-n").arg(written(&dir, "esp")).output().expect("fsck.vfat");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
 }

@@ -1,6 +1,5 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Command;
 
 use geminios_model::{Digest, Silent};
 
@@ -95,30 +94,4 @@ fn a_build_that_fails_leaves_the_last_one_alone() {
     assert!(error.to_string().contains("/verity: No such file"), "{error}");
     assert_eq!(fs::read_to_string(out.join("disk.raw")).expect("read"), "the last one");
     assert_eq!(fs::read_dir(&out).expect("a folder").count(), 1, "something half-written is left");
-}
-
-#[test]
-#[ignore = "needs sgdisk (gdisk) and bmaptool (bmap-tools)"]
-fn other_tools_find_nothing_wrong() {
-    let sample = Sample::new();
-    let outputs = written(&sample, "disk.raw", 2);
-    let table = Command::new("sgdisk").arg("-v").arg(&outputs.image.path).output().expect("sgdisk");
-    let said = String::from_utf8_lossy(&table.stdout).into_owned();
-    assert!(said.contains("No problems found"), "{said}");
-    // A disk that held something else before.
-    let disk = sample.dir.path().join("disk");
-    fs::write(&disk, vec![0xee; outputs.image.size as usize]).expect("written");
-    let status = Command::new("bmaptool")
-        .arg("copy")
-        .arg("--bmap")
-        .args([&outputs.bmap.path, &outputs.image.path, &disk])
-        .status();
-    assert!(status.expect("bmaptool").success());
-    let layout = crate::layout::Layout::read(&disk).expect("an image");
-    let root_hash = layout.kernels[0].root_hash.expect("a root hash");
-    let region = |name| layout.region(name).expect("a partition");
-    geminios_seal::verify(&region("root-a"), &region("root-a-verity"), &root_hash).expect("whole");
-    let mut config = vec![1; 2 << 20];
-    region("config").read_at(&mut config, 0).expect("read");
-    assert!(config.iter().all(|byte| *byte == 0), "the identity of another device is left");
 }

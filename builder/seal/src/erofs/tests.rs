@@ -1,5 +1,3 @@
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use geminios_compose::{Content, Entry, Owner, Tree};
@@ -71,44 +69,4 @@ fn content_that_left_the_store_stops_the_program() {
     let error = write_erofs(&tree, mkfs, 5, &dir.path().join("root"), |_| {}).expect_err("gone");
     assert!(error.to_string().starts_with("/gone of the image cannot be read"), "{error}");
     assert!(!dir.path().join("finished").exists(), "the program was left to finish");
-}
-
-fn sealed(dir: &Path, name: &str, threads: usize) -> Vec<u8> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-    let out = dir.join(name);
-    pool.install(|| write_erofs(&tree(400), Command::new("mkfs.erofs"), 1_700_000_000, &out, |_| {}))
-        .expect("sealed");
-    fs::read(out).expect("read")
-}
-
-#[test]
-#[ignore = "needs mkfs.erofs 1.8 or later"]
-fn the_number_of_threads_changes_nothing() {
-    let dir = TempDir::new().expect("a folder");
-    let one = sealed(dir.path(), "1", 1);
-    assert!(one == sealed(dir.path(), "2", 2) && one == sealed(dir.path(), "5", 5));
-    let left: Vec<_> =
-        fs::read_dir(dir.path()).expect("a folder").map(|e| e.expect("an entry").file_name()).collect();
-    assert_eq!(left.len(), 3, "nothing else is left: {left:?}");
-}
-
-#[test]
-#[ignore = "needs mkfs.erofs and fsck.erofs 1.8 or later"]
-fn what_went_in_comes_out() {
-    let dir = TempDir::new().expect("a folder");
-    sealed(dir.path(), "root", 2);
-    let out = dir.path().join("out");
-    let status = Command::new("fsck.erofs")
-        .arg(format!("--extract={}", out.display()))
-        .arg(dir.path().join("root"))
-        .status();
-    assert!(status.expect("fsck.erofs").success());
-    for (path, entry) in tree(400).iter() {
-        if let Some(content) = entry.content() {
-            assert!(
-                fs::read(out.join(path.relative())).expect("a file") == content.read().expect("content"),
-                "{path}"
-            );
-        }
-    }
 }
