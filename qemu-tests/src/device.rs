@@ -107,7 +107,8 @@ impl Device {
         self.expect("login: root")?;
         self.expect("# ")?;
         // Long lines must come back as they were sent, without an echo between them.
-        self.command("stty -echo cols 10000; PS1=; PS2=; dmesg --console-off").map(drop)
+        self.succeed("stty -echo cols 10000 </dev/tty; PS1=; PS2=; set -o pipefail; dmesg --console-off")
+            .map(drop)
     }
 
     /// Runs a command on the device.
@@ -117,8 +118,13 @@ impl Device {
     pub fn command(&mut self, command: &str) -> Result<Output> {
         self.commands += 1;
         let n = self.commands;
-        // The marks are put together by the shell, so that an echo of the line does not look like them.
-        writeln!(self.keyboard, "echo \"<<\"{n}; {{ {command}\n}} 2>&1 </dev/null; echo \"$?>>\"{n}")?;
+        // The marks are put together by the shell, so that an echo of the line does not look like them. Whoever writes
+        // to a terminal draws on it. `cat` would have to outlive a shell that is set up: no pipe for that first one.
+        let through = if n == 1 { "" } else { " | cat" };
+        writeln!(
+            self.keyboard,
+            "echo \"<<\"{n}; {{ {command}\n}} 2>&1 </dev/null{through}; echo \"$?>>\"{n}"
+        )?;
         self.keyboard.flush()?;
         self.expect(&format!("<<{n}\r\n"))?;
         let mut text = self.expect(&format!(">>{n}"))?;

@@ -3,6 +3,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
+use geminios_fetch::Steps;
+use geminios_model::{Arch, Lock, Source};
+use geminios_unpack::ToolSet;
 
 /// The command and the image it built, as a user has them.
 pub struct Product {
@@ -53,6 +56,19 @@ impl Product {
         command
     }
 
+    /// A locked tool that the build used.
+    ///
+    /// # Errors
+    /// The lock cannot be read; the cache lacks the tools.
+    pub fn build_tool(&self, program: &str) -> Result<Command> {
+        let profile = Path::new(&self.profile);
+        let named = self.project.join("profiles").join(profile).with_extension("lock");
+        let path = if profile.is_absolute() { profile.with_extension("lock") } else { named };
+        let lock = Lock::parse(&Source::new(&path, std::fs::read_to_string(&path)?))?;
+        let tools = ToolSet::unpacked(&Steps::open(&cache()?)?, Arch::Amd64, lock.set("build"))?;
+        Ok(tools.context("the build's tools are not unpacked")?.command(program))
+    }
+
     /// The built disk image.
     ///
     /// # Errors
@@ -63,6 +79,16 @@ impl Product {
         let name = manifest["files"]["image"]["name"].as_str().context("the manifest names no image")?;
         Ok(self.out.join(name))
     }
+}
+
+/// The user's cache, as the command finds it.
+fn cache() -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    if let Some(dir) = variable("GEMINIOS_CACHE") {
+        return Ok(dir);
+    }
+    let dir = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    Ok(dir.context("neither HOME nor XDG_CACHE_HOME is set")?.join("geminios"))
 }
 
 fn run(command: &mut Command) -> Result<()> {

@@ -25,26 +25,38 @@ pub struct Command {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The tree with profiles/, overlays/ and boards/; found upwards from the current folder if not given
-    #[arg(long, global = true, value_name = "DIR", env = "GEMINIOS_PROJECT")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of all verbs",
+        value_name = "DIR",
+        env = "GEMINIOS_PROJECT"
+    )]
     pub project: Option<PathBuf>,
     /// Where downloads and finished steps are kept
-    #[arg(long, global = true, value_name = "DIR", env = "GEMINIOS_CACHE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Options of all verbs",
+        value_name = "DIR",
+        env = "GEMINIOS_CACHE"
+    )]
     pub cache: Option<PathBuf>,
     /// Debian mirror, such as http://mirror.example/debian, or NAME=URL for one archive; may be repeated.
     /// Without it: GEMINIOS_MIRROR, then the host's apt configuration
-    #[arg(long = "mirror", global = true, value_name = "URL")]
+    #[arg(long = "mirror", global = true, help_heading = "Options of all verbs", value_name = "URL")]
     pub mirrors: Vec<String>,
     /// How verbs that report print
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    #[arg(long, global = true, help_heading = "Options of all verbs", value_enum, default_value_t = Format::Text)]
     pub format: Format,
     /// How many things are done at once; all cores if not given. Never changes a byte of an image
-    #[arg(long, short, global = true, value_name = "N")]
+    #[arg(long, short, global = true, help_heading = "Options of all verbs", value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     /// Colours in messages and progress bars
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    #[arg(long, global = true, help_heading = "Options of all verbs", value_enum, default_value_t = When::Auto)]
     pub color: When,
     /// Only results and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Options of all verbs")]
     pub quiet: bool,
 }
 
@@ -75,13 +87,13 @@ pub enum Verb {
     Diff(Diff),
     /// Show a profile resolved: what each overlay brings, and why a package is there
     Explain(Explain),
-    /// Remove cached downloads and steps
+    /// Remove finished steps from the cache, and with --all the downloads
     Clean(Clean),
     /// Print versions of the command and of the formats it reads
     Version,
     /// Print a completion script for a shell
     Completions(Completions),
-    /// Print the JSON schema of profiles, boards or overlays, for editors
+    /// Print the JSON schema of profiles, boards, overlays, scripts.toml or tools.toml, for editors
     Schema(SchemaOf),
 }
 
@@ -89,7 +101,7 @@ pub enum Verb {
 pub struct Lock {
     /// Profile, by name or by path
     pub profile: String,
-    /// Move to the newest versions: of all packages, or of those named.
+    /// Move to the newest versions: of all packages, or of those named. Stands after the profile.
     /// Without it, what is locked stays as long as the archive has it
     #[arg(long, value_name = "PACKAGE", num_args = 0..)]
     pub update: Option<Vec<String>>,
@@ -234,4 +246,12 @@ pub enum SchemaKind {
     Overlay,
     Scripts,
     Tools,
+}
+
+/// How many things may be done at once.
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("give a number from 1 on".to_owned()),
+        Ok(jobs) => Ok(jobs),
+    }
 }

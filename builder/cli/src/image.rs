@@ -33,7 +33,9 @@ impl Image {
         if path.extension().is_some_and(|e| e == "zst") {
             bail!("{} is compressed\n  help: unpack it first: zstd -d {}", path.display(), path.display());
         }
-        Ok(Image { layout: Layout::read(&path)?, path })
+        let help = "\n  help: give a disk image, or the folder of a build (out/PROFILE-BOARD)";
+        let layout = Layout::read(&path).with_context(|| format!("{} is not read{help}", path.display()))?;
+        Ok(Image { layout, path })
     }
 
     /// The root hash that the image's first kernel carries.

@@ -1,5 +1,6 @@
 //! Reads a project's description files: profile, board, overlays, tools, maintainer scripts.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,7 @@ impl Project {
             let source = read(&file)?;
             overlays.push((parse::<Overlay>(&source)?, source, dir));
         }
+        check_together(&overlays)?;
         let (tools, _) = self.table::<ToolTable>("tools.toml")?;
         let (scripts, scripts_source) = self.table::<ScriptTable>("overlays/scripts.toml")?;
         Ok(Description {
@@ -157,6 +159,31 @@ impl Description {
         }
         Ok(Lock::parse(&read(&self.lock_path)?)?)
     }
+}
+
+/// What one overlay alone cannot know: that its programs are there, and that its ports are nobody else's.
+fn check_together(overlays: &[(Overlay, Source, PathBuf)]) -> Result<(), Diagnostic> {
+    let mut taken = BTreeMap::new();
+    for (overlay, source, dir) in overlays {
+        for program in &overlay.programs {
+            let manifest = Path::new(program.source.as_str()).join("Cargo.toml");
+            if !dir.join(&manifest).is_file() {
+                let folder = dir.display();
+                return Err(source
+                    .complain(program.source.span(), format!("there is no program `{}`", program.source))
+                    .help(format!("make {} in {folder}, or name another folder there", manifest.display())));
+            }
+        }
+        for port in &overlay.ports {
+            let place = (*port.number, port.protocol.clone());
+            if let Some(other) = taken.insert(place, &overlay.name) {
+                return Err(source
+                    .complain(port.number.span(), format!("port {}/{} is taken", *port.number, port.protocol))
+                    .label(format!("overlay `{other}` has it")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a text file.

@@ -23,6 +23,11 @@ pub fn print(report: &impl Report, format: Format) -> Result<()> {
     Ok(())
 }
 
+/// `1 package`, `2 packages`.
+pub fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 /// Rows with aligned columns; the first `right` columns after the first are aligned to the right.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

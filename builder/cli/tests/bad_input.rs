@@ -52,6 +52,24 @@ fn descriptions() {
             "insted",
             vec!["overlays/scripts.toml:", "did you mean `instead`?"],
         ),
+        (
+            "overlays/initrd/overlay.toml",
+            "source = \"init\"",
+            "source = \"innit\"",
+            vec!["overlays/initrd/overlay.toml:", "there is no program `innit`", "Cargo.toml"],
+        ),
+        (
+            "overlays/containerd/overlay.toml",
+            "packages =",
+            "port = [{ number = 22, protocol = \"tcp\", purpose = \"x\" }]\npackages =",
+            vec!["port 22/tcp is taken", "overlay `containerd` has it", "overlays/network/overlay.toml:"],
+        ),
+        (
+            "overlays/postgresql/overlay.toml",
+            "reason = \"makes a certificate",
+            "reason = \"\" #",
+            vec!["overlays/postgresql/overlay.toml:", "this has no reason"],
+        ),
     ];
     for (file, good, bad, words) in cases {
         let dir = copy();
@@ -60,6 +78,15 @@ fn descriptions() {
         for word in words {
             assert!(said.contains(word), "`{word}` is missing in:\n{said}");
         }
+    }
+}
+
+#[test]
+fn images_that_are_none() {
+    let dir = copy();
+    for image in ["nothing", "Cargo.toml", "overlays"] {
+        let said = refusal(dir.path(), &["inspect", image], 1);
+        assert!(said.contains(image) && said.contains("help: "), "{said}");
     }
 }
 

@@ -17,7 +17,7 @@ pub enum CompileError {
     #[error("{}: neither a file nor a folder\n  help: put the file itself there", path.display())]
     SpecialFile { path: PathBuf },
     #[error(
-        "Cargo.lock does not have {name}, which {wanted_by} needs\n  help: bring it up to date with `cargo metadata`"
+        "Cargo.lock does not have {name}, which {wanted_by} needs\n  help: a new program stands in `members` of Cargo.toml; then bring Cargo.lock up to date with `cargo metadata`"
     )]
     NotLocked { name: String, wanted_by: String },
     #[error(

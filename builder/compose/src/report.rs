@@ -101,7 +101,7 @@ impl Installed {
 }
 
 fn megabytes(bytes: u64) -> String {
-    format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000)
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// Follows the lock's reasons from a package to the overlay, profile or rule (`@name`) that began the chain.

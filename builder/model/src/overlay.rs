@@ -281,6 +281,15 @@ impl Document for Overlay {
                 return Err(source.complain(glob.span(), format!("`{glob}` does not begin with `/`")));
             }
         }
+        let reasons = (self.withouts.iter().map(|w| (w.package.span(), &w.reason)))
+            .chain(self.prunes.iter().map(|p| (p.path.span(), &p.reason)))
+            .chain(self.replaces.iter().map(|r| (r.path.span(), &r.reason)))
+            .chain(self.owners.iter().map(|o| (o.path.span(), &o.reason)));
+        for (span, reason) in reasons {
+            if reason.trim().is_empty() {
+                return Err(source.complain(span, "this has no reason").help("say why under `reason`"));
+            }
+        }
         for port in &self.ports {
             if !["tcp", "udp"].contains(&port.protocol.as_str()) {
                 return Err(source

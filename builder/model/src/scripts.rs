@@ -88,6 +88,14 @@ impl Document for ScriptTable {
                     )
                     .help("put both digests into one entry"));
             }
+            if script.does.trim().is_empty() || script.instead.trim().is_empty() {
+                return Err(source
+                    .complain(
+                        script.package.span(),
+                        format!("{} of {} is not explained", script.script, script.package),
+                    )
+                    .help("say under `does` what it does, and under `instead` what stands for it"));
+            }
         }
         Ok(())
     }

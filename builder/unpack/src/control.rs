@@ -1,13 +1,13 @@
 //! The control data of a package: fields and maintainer scripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Cursor, Read};
 
 use geminios_fetch::Blob;
 use geminios_model::{ScriptKind, TreePath};
 
 use crate::archive::parse_ar;
-use crate::error::{Fault, UnpackError};
+use crate::error::{Fault, UnpackError, shown};
 use crate::tar::{Headers, Kind};
 
 /// The largest control archive of trixie has 3 MB (checksums of the kernel's modules).
@@ -67,11 +67,11 @@ fn read(archive: impl Read) -> Result<Control, Fault> {
             Kind::Regular if !name.is_empty() && !name.contains('/') => {
                 let bytes = headers.bytes(&header)?;
                 if files.insert(name.to_owned(), bytes).is_some() {
-                    return Err(Fault::Twice(path.to_string()));
+                    return Err(Fault::Twice(shown(&path)));
                 }
             }
-            Kind::Other(kind) => return Err(Fault::Kind { path: path.to_string(), kind }),
-            _ => return Err(Fault::Member { path: path.to_string(), what: "is no file of control data" }),
+            Kind::Other(kind) => return Err(Fault::Kind { path: shown(&path), kind }),
+            _ => return Err(Fault::Member { path: shown(&path), what: "is no file of control data" }),
         }
     }
     let fields = files.remove("control").ok_or_else(|| Fault::Control("it is missing".into()))?;
@@ -84,11 +84,13 @@ fn parse_fields(bytes: &[u8]) -> Result<BTreeMap<String, String>, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|_| Fault::Control("it is not UTF-8".into()))?;
     let stanza: deb822_fast::Paragraph =
         text.parse().map_err(|error: deb822_fast::Error| Fault::Control(error.to_string()))?;
-    let mut fields = BTreeMap::new();
+    let (mut fields, mut seen) = (BTreeMap::new(), BTreeSet::new());
     for (key, value) in stanza.iter() {
-        if fields.insert(key.to_owned(), value.to_owned()).is_some() {
+        // Case does not matter in their names (Debian Policy, section 5.1).
+        if !seen.insert(key.to_ascii_lowercase()) {
             return Err(Fault::Control(format!("field {} stands twice", key.escape_debug())));
         }
+        fields.insert(key.to_owned(), value.to_owned());
     }
     for key in ["Package", "Version", "Architecture"] {
         if !fields.contains_key(key) {

@@ -1,7 +1,7 @@
 use std::io;
 
 use geminios_fetch::{Blob, StepsError, StoreError};
-use geminios_model::TreePathError;
+use geminios_model::{TreePath, TreePathError};
 
 use crate::control::Control;
 
@@ -85,6 +85,11 @@ impl Fault {
             fault => Fault::In { part, fault: Box::new(fault) },
         }
     }
+}
+
+/// A path as messages show it: what a package says may not steer the terminal.
+pub(crate) fn shown(path: &TreePath) -> String {
+    path.as_str().escape_debug().to_string()
 }
 
 impl From<io::Error> for Fault {

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 
 use geminios_model::TreePath;
 
-use crate::error::Fault;
+use crate::error::{Fault, shown};
 use crate::tar::{Header, Headers, Kind};
 
 /// One path that a package brings.
@@ -118,15 +118,13 @@ impl Found {
     /// dpkg-deb lists each folder before what is in it. So there is one way to a member, and it is known here.
     fn check_place(&self, path: &TreePath) -> Result<(), Fault> {
         if self.kinds.contains_key(path) {
-            return Err(Fault::Twice(path.to_string()));
+            return Err(Fault::Twice(shown(path)));
         }
         let Some(folder) = path.parent().filter(|folder| folder.as_str() != "/") else { return Ok(()) };
         match self.kinds.get(&folder) {
             Some(Kind::Directory) => Ok(()),
-            Some(Kind::Symlink) => {
-                Err(Fault::ThroughLink { path: path.to_string(), link: folder.to_string() })
-            }
-            _ => Err(Fault::NoFolder { path: path.to_string() }),
+            Some(Kind::Symlink) => Err(Fault::ThroughLink { path: shown(path), link: shown(&folder) }),
+            _ => Err(Fault::NoFolder { path: shown(path) }),
         }
     }
 
@@ -148,17 +146,21 @@ impl Found {
                 if plain {
                     Ok(MemberKind::Symlink(target.clone()))
                 } else {
-                    Err(Fault::Target { path: path.to_string() })
+                    Err(Fault::Target { path: shown(path) })
                 }
             }
             Kind::Hardlink => {
-                let target = TreePath::from_member(&header.target)?;
-                match self.kinds.get(&target) {
-                    Some(Kind::Regular | Kind::Hardlink) => Ok(MemberKind::Hardlink(target)),
-                    _ => Err(Fault::HardLink { path: path.to_string(), target: target.to_string() }),
+                let target = TreePath::from_member(&header.target).ok();
+                let kind = target.as_ref().and_then(|target| self.kinds.get(target));
+                match (target, kind) {
+                    (Some(target), Some(Kind::Regular | Kind::Hardlink)) => Ok(MemberKind::Hardlink(target)),
+                    _ => {
+                        let target = header.target.escape_debug().to_string();
+                        Err(Fault::HardLink { path: shown(path), target })
+                    }
                 }
             }
-            Kind::Other(kind) => Err(Fault::Kind { path: path.to_string(), kind }),
+            Kind::Other(kind) => Err(Fault::Kind { path: shown(path), kind }),
         }
     }
 }
@@ -172,5 +174,5 @@ fn mode(header: &Header, path: &TreePath) -> Result<u32, Fault> {
 }
 
 fn wrong(path: &TreePath, what: &'static str) -> Fault {
-    Fault::Member { path: path.to_string(), what }
+    Fault::Member { path: shown(path), what }
 }

@@ -223,18 +223,19 @@ fn merged(path: &TreePath) -> TreePath {
 fn inside(link: &TreePath, target: &str) -> String {
     let depth = link.relative().matches('/').count();
     let mut names: Vec<&str> = Vec::new();
-    let (mut up, mut climbs) = (0, false);
+    let (mut up, mut turns) = (0, false);
     for name in target.split('/') {
         match name {
             "" | "." => {}
-            ".." if names.pop().is_some() => {}
+            // A name before it may be a link, and lead higher than it looks.
+            ".." if names.pop().is_some() => turns = true,
             ".." if up < depth => up += 1,
-            ".." => climbs = true,
+            ".." => turns = true,
             name => names.push(name),
         }
     }
     match target.strip_prefix('/') {
-        None if !climbs => return target.to_owned(),
+        None if !turns => return target.to_owned(),
         None => {}
         Some(_) => up = depth,
     }

@@ -118,6 +118,7 @@ impl<R: Read + Seek> Headers<R> {
     }
 
     fn long(&mut self, size: u64) -> Result<String, Fault> {
+        let no_text = self.wrong("has a long name that is no text");
         let mut bytes = vec![0; size as usize];
         self.reader.read_exact(&mut bytes)?;
         self.at += size;
@@ -125,7 +126,7 @@ impl<R: Read + Seek> Headers<R> {
         let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.is_empty() && !text.contains('\0') => Ok(text.to_owned()),
-            _ => Err(self.wrong("has a long name that is no text")),
+            _ => Err(no_text),
         }
     }
 
@@ -156,6 +157,9 @@ impl Raw {
         size: u64,
     ) -> Result<Header, Fault> {
         let name = name.map_or_else(|| self.name(), Ok)?;
+        if name.is_empty() {
+            return Err(self.wrong("has no name"));
+        }
         let kind = match self.block[156] {
             b'0' | b'\0' | b'7' => Kind::Regular,
             b'1' => Kind::Hardlink,

@@ -21,7 +21,7 @@ use crate::spread::{SpreadError, spread};
 /// The step that keeps unpacked sets.
 const STEP: &str = "tools";
 /// Changes when the same packages would be unpacked otherwise.
-const VERSION: &[u8] = b"2";
+const VERSION: &[u8] = b"3";
 
 /// A set of locked tools, unpacked.
 #[derive(Clone, Debug)]

@@ -130,7 +130,7 @@ impl Report for Difference {
                 ]
             })
             .collect();
-        let _ = write!(out, "\n{} packages differ\n{}", rows.len(), table(&rows));
+        let _ = write!(out, "\nPackages that differ: {}\n{}", rows.len(), table(&rows));
         let count = |kind| self.files.values().filter(|change| **change == kind).count();
         let _ = writeln!(
             out,

@@ -8,10 +8,13 @@ use serde::Serialize;
 
 use crate::args::Explain;
 use crate::project::Description;
-use crate::report::{self, Report, table};
+use crate::report::{self, Report, counted, table};
 use crate::session::Session;
 use crate::terminal::megabytes;
 use crate::wishes::{self, IMAGE};
+
+/// The origin of packages that come without being wished for.
+const ESSENTIAL: &str = "essential";
 
 /// A profile resolved.
 #[derive(Serialize)]
@@ -21,6 +24,7 @@ struct Explanation {
     version: String,
     board: String,
     lock: Option<LockSummary>,
+    /// In the profile's order; then what the profile itself wishes for, and what every Debian has.
     overlays: Vec<OverlaySummary>,
     tools: BTreeMap<String, usize>,
 }
@@ -32,7 +36,7 @@ struct LockSummary {
     up_to_date: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct OverlaySummary {
     name: String,
     description: String,
@@ -86,32 +90,39 @@ fn reason(description: &Description, package: &str) -> Result<Reason> {
 fn explanation(description: &Description) -> Result<Explanation> {
     let lock = if description.lock_path.exists() { Some(description.lock()?) } else { None };
     let owners = lock.as_ref().map(by_origin).unwrap_or_default();
-    let overlays = description
+    let brings = |origin: &str| {
+        let packages = owners.get(&format!("@{origin}")).cloned().unwrap_or_default();
+        OverlaySummary {
+            name: origin.to_owned(),
+            download: packages.iter().map(|(_, size)| size).sum(),
+            packages: packages.into_iter().map(|(name, _)| name).collect(),
+            ..OverlaySummary::default()
+        }
+    };
+    let mut overlays: Vec<OverlaySummary> = description
         .overlays
         .iter()
-        .map(|(overlay, ..)| {
-            let packages = owners.get(&format!("@{}", overlay.name)).cloned().unwrap_or_default();
-            OverlaySummary {
-                name: overlay.name.to_string(),
-                description: overlay.description.clone(),
-                wishes: overlay.packages.iter().map(ToString::to_string).collect(),
-                left_out: overlay
-                    .withouts
-                    .iter()
-                    .map(|w| (w.package.to_string(), w.reason.clone()))
-                    .collect(),
-                download: packages.iter().map(|(_, size)| size).sum(),
-                packages: packages.into_iter().map(|(name, _)| name).collect(),
-                enables: overlay.units.enable.iter().map(ToString::to_string).collect(),
-                ports: overlay
-                    .ports
-                    .iter()
-                    .map(|p| format!("{}/{} {}", p.number, p.protocol, p.purpose))
-                    .collect(),
-                programs: overlay.programs.iter().map(|p| p.path.to_string()).collect(),
-            }
+        .map(|(overlay, ..)| OverlaySummary {
+            description: overlay.description.clone(),
+            wishes: overlay.packages.iter().map(ToString::to_string).collect(),
+            left_out: overlay.withouts.iter().map(|w| (w.package.to_string(), w.reason.clone())).collect(),
+            enables: overlay.units.enable.iter().map(ToString::to_string).collect(),
+            ports: overlay
+                .ports
+                .iter()
+                .map(|p| format!("{}/{} {}", p.number, p.protocol, p.purpose))
+                .collect(),
+            programs: overlay.programs.iter().map(|p| p.path.to_string()).collect(),
+            ..brings(&overlay.name)
         })
         .collect();
+    let profile = &description.profile;
+    overlays.push(OverlaySummary {
+        description: "what the profile itself wishes for".into(),
+        wishes: profile.packages.iter().map(ToString::to_string).collect(),
+        ..brings(&profile.name)
+    });
+    overlays.push(OverlaySummary { description: "what every Debian has".into(), ..brings(ESSENTIAL) });
     Ok(Explanation {
         profile: description.profile.name.to_string(),
         description: description.profile.description.clone(),
@@ -145,8 +156,9 @@ fn by_origin(lock: &Lock) -> BTreeMap<String, Vec<(String, u64)>> {
 impl Report for Reason {
     fn text(&self) -> String {
         let mut out = format!("{} {}\n", self.package, self.version);
-        for (depth, link) in self.chain.iter().enumerate() {
+        for (depth, link) in self.chain.iter().skip(1).enumerate() {
             let words = match link.strip_prefix('@') {
+                Some(ESSENTIAL) => "essential: every Debian has it".to_owned(),
                 Some(origin) => format!("wished for by {origin}"),
                 None => format!("needed by {link}"),
             };
@@ -170,12 +182,12 @@ impl Report for Explanation {
             let _ = writeln!(out, "\n{}: {}", overlay.name, overlay.description);
             let mut row = |name: &str, words: String| {
                 if !words.is_empty() {
-                    out.push_str(&table(&[vec![format!("{name:<9}"), words]]));
+                    out.push_str(&table(&[vec![format!("{name:<10}"), words]]));
                 }
             };
             row("wishes", overlay.wishes.join(" "));
-            let count = overlay.packages.len();
-            row("brings", format!("{count} packages, {} to fetch", megabytes(overlay.download)));
+            let count = counted(overlay.packages.len(), "package");
+            row("brings", format!("{count}, {} to fetch", megabytes(overlay.download)));
             row("enables", overlay.enables.join(" "));
             row("programs", overlay.programs.join(" "));
             row("ports", overlay.ports.join(", "));
@@ -184,7 +196,7 @@ impl Report for Explanation {
             }
         }
         let tools: Vec<String> =
-            self.tools.iter().map(|(name, n)| format!("{name} ({n} packages)")).collect();
+            self.tools.iter().map(|(name, n)| format!("{name} ({})", counted(*n, "package"))).collect();
         let _ = writeln!(out, "\ntools: {}", tools.join(", "));
         out.push_str("\nWhy a package is there: geminios explain PROFILE PACKAGE\n");
         out

@@ -19,14 +19,19 @@ struct Locked<'a> {
     lock: String,
     digest: Digest,
     written: bool,
+    /// Nothing was to be written: the old lock says the same.
+    up_to_date: bool,
     changes: &'a Changes,
 }
 
 impl Report for Locked<'_> {
     fn text(&self) -> String {
-        let state = match (self.changes.is_empty(), self.written) {
-            (true, false) => "is up to date",
+        let state = match (self.up_to_date, self.written) {
+            (true, _) => "is up to date",
             (_, true) => "is written; build from it with `geminios build`",
+            (false, false) if self.changes.is_empty() => {
+                "would be written anew: what is asked for or the archives' dates changed (--dry-run)"
+            }
             (false, false) => "is not written (--dry-run)",
         };
         format!("{}\n{} {state}\n", self.changes, self.lock)
@@ -65,7 +70,8 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
     )?;
     let empty = geminios_model::Lock { packages: Vec::new(), archives: Vec::new(), ..lock.clone() };
     let changes = diff(old.as_ref().unwrap_or(&empty), &lock);
-    let write = !args.dry_run && old.as_ref() != Some(&lock);
+    let up_to_date = old.as_ref() == Some(&lock);
+    let write = !args.dry_run && !up_to_date;
     if write {
         write_whole(&description.lock_path, lock.to_text().as_bytes())?;
     }
@@ -73,6 +79,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         lock: description.lock_path.display().to_string(),
         digest: lock.digest(),
         written: write,
+        up_to_date,
         changes: &changes,
     };
     if session.global.quiet && session.global.format == Format::Text {

@@ -12,6 +12,7 @@ fn links_lead_into_the_set() {
         ("/usr/bin/x", "../../../../etc/passwd", "../../etc/passwd"),
         ("/usr/bin/x", "/../../etc/passwd", "../../etc/passwd"),
         ("/usr/bin/x", "/usr/../../bin/sh", "../../bin/sh"),
+        ("/usr/bin/x", "s/../../lib/y", "../lib/y"),
         ("/x", "..", "."),
         ("/x", "/", "."),
     ];
