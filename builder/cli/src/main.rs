@@ -8,6 +8,7 @@ mod indices;
 mod inputs;
 mod machine;
 mod manifest;
+mod outputs;
 mod pipeline;
 mod probe;
 mod project;

@@ -4,25 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use geminios_boot::{EspFile, Uki, initrd, write_esp};
+use geminios_boot::initrd;
 use geminios_compile::{HostCargo, Job, compile};
 use geminios_compose::{BuiltProgram, Composed, Inputs, OverlaySource, compose};
-use geminios_disk::{Output, Outputs, Plan, write, write_sums};
 use geminios_fetch::{Blob, Fetcher, Steps, Store, Want};
 use geminios_model::{Digest, Lock, LockedPackage, Progress, Unit};
-use geminios_seal::{Sealed, seal};
+use geminios_seal::seal;
 use geminios_unpack::{Package, ToolSet, unpack};
 use rayon::prelude::*;
 
-use crate::manifest::{self, File, Manifest, Part};
+use crate::manifest::Manifest;
 use crate::project::{Description, Project};
-use crate::sbom;
 use crate::session::Session;
 use crate::terminal::megabytes;
 use crate::wishes::{IMAGE, TOOLS_ARCH};
-
-/// The packages whose versions users ask for first.
-const SHOWN: [&str; 5] = ["containerd", "openssh-server", "postgresql-17", "runc", "systemd"];
 
 /// One build.
 pub struct Build<'a> {
@@ -34,12 +29,6 @@ pub struct Build<'a> {
     pub steps: Steps,
     pub fetcher: Fetcher,
     pub compress: bool,
-}
-
-/// What a kernel image is made of, and the image.
-struct Boot {
-    initrd: Vec<u8>,
-    uki: Vec<u8>,
 }
 
 impl Build<'_> {
@@ -207,120 +196,6 @@ impl Build<'_> {
         })?;
         Ok(std::fs::read(dir.join("initrd"))?)
     }
-
-    fn boot(&self, composed: &Composed, sealed: &Sealed, initrd: Vec<u8>) -> Result<Boot> {
-        let board = &self.description.board;
-        let mut words = vec![format!("roothash={}", sealed.root_hash)];
-        words.extend(board.consoles.iter().map(|console| format!("console={console}")));
-        words.extend(board.cmdline.iter().cloned());
-        let kernel = &composed.kernel;
-        let uki = Uki {
-            stub: &kernel.stub.read()?,
-            kernel: &kernel.image.read()?,
-            initrd: &initrd,
-            cmdline: &words.join(" "),
-            os_release: &composed.os_release,
-            uname: &kernel.version,
-        }
-        .build()?;
-        if let Some(limit) = &self.description.profile.budget.uki
-            && uki.len() as u64 > **limit * 1_000_000
-        {
-            let parts = [
-                ("kernel", kernel.image.len()),
-                ("initrd", initrd.len() as u64),
-                ("stub", kernel.stub.len()),
-            ];
-            let rows: String =
-                parts.iter().map(|(name, size)| format!("  {name}: {}\n", megabytes(*size))).collect();
-            return Err(self
-                .description
-                .profile_source
-                .complain(
-                    limit.span(),
-                    format!(
-                        "the unified kernel image has {}, its budget is {limit} MB",
-                        megabytes(uki.len() as u64)
-                    ),
-                )
-                .help(format!("take modules out of the initrd, or raise the budget; it is made of\n{rows}"))
-                .into());
-        }
-        Ok(Boot { initrd, uki })
-    }
-
-    fn write(&self, out: &Path, composed: &Composed, sealed: &Sealed, boot: &Boot) -> Result<Manifest> {
-        let Description { profile, board, .. } = self.description;
-        let scratch = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(out)?;
-        let esp = scratch.path().join("esp.fat");
-        let files = EspFile::for_uefi(
-            board.architecture,
-            &profile.version,
-            boot.uki.clone(),
-            &composed.kernel.loader.read()?,
-        );
-        let serial = u32::from_le_bytes(std::array::from_fn(|i| sealed.root_hash.bytes()[i]));
-        write_esp(&files, *profile.sizes.esp << 20, serial, self.lock.source_date_epoch, &esp)?;
-        let plan = Plan::new(&profile.name, board.architecture, &profile.sizes, sealed, &esp)?;
-        let stem = format!("geminios-{}-{}-{}", profile.name, profile.version, board.name);
-        let Outputs { image, bmap, compressed } =
-            write(&plan, out, &format!("{stem}.img"), self.compress, &self.session.terminal)?;
-        let uki = small(out, &format!("{stem}.efi"), &boot.uki)?;
-        let bill = serde_json::to_vec_pretty(&sbom::cyclonedx(profile, self.lock))?;
-        let sbom = small(out, &format!("{stem}.cdx.json"), &bill)?;
-        let mut outputs: BTreeMap<&str, &Output> =
-            BTreeMap::from([("image", &image), ("bmap", &bmap), ("uki", &uki), ("sbom", &sbom)]);
-        if let Some(compressed) = &compressed {
-            outputs.insert("compressed", compressed);
-        }
-        let manifest = self.manifest(composed, sealed, boot, &outputs)?;
-        let manifest_file = small(out, manifest::NAME, &(serde_json::to_vec_pretty(&manifest)?))?;
-        write_sums(out, outputs.values().copied().chain([&manifest_file]))?;
-        Ok(manifest)
-    }
-
-    fn manifest(
-        &self,
-        composed: &Composed,
-        sealed: &Sealed,
-        boot: &Boot,
-        outputs: &BTreeMap<&str, &Output>,
-    ) -> Result<Manifest> {
-        let digest_of =
-            |path: &Path| Ok::<_, anyhow::Error>(Digest::of_reader(std::fs::File::open(path)?)?.0);
-        let bytes = |bytes: &[u8]| Part { size: bytes.len() as u64, sha256: Digest::of(bytes) };
-        let (erofs, verity) = rayon::join(|| digest_of(&sealed.erofs), || digest_of(&sealed.verity));
-        let versions = self.lock.set(IMAGE).filter(|p| SHOWN.contains(&p.name.as_str()));
-        let mut versions: BTreeMap<String, String> =
-            versions.map(|p| (p.name.clone(), p.version.clone())).collect();
-        versions.insert("linux".into(), composed.kernel.version.clone());
-        let profile = &self.description.profile;
-        Ok(Manifest {
-            format: manifest::FORMAT,
-            profile: profile.name.to_string(),
-            version: profile.version.to_string(),
-            board: self.description.board.name.to_string(),
-            architecture: self.description.board.architecture,
-            lock_digest: self.lock.digest(),
-            root_hash: sealed.root_hash,
-            source_date_epoch: self.lock.source_date_epoch,
-            versions,
-            parts: BTreeMap::from([
-                ("root".to_owned(), Part { size: sealed.erofs_size, sha256: erofs? }),
-                ("root-verity".to_owned(), Part { size: sealed.verity_size, sha256: verity? }),
-                ("initrd".to_owned(), bytes(&boot.initrd)),
-                ("uki".to_owned(), bytes(&boot.uki)),
-            ]),
-            files: outputs
-                .iter()
-                .map(|(kind, output)| {
-                    let name = output.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                    ((*kind).to_owned(), File { name, size: output.size, sha256: output.sha256 })
-                })
-                .collect(),
-            installed: composed.installed.totals(),
-        })
-    }
 }
 
 /// Verified packages by digest.
@@ -332,13 +207,6 @@ fn blob(blobs: &Blobs, package: &LockedPackage) -> Result<Blob> {
 
 /// Downloads at once: a mirror is mostly waited for.
 const DOWNLOADS: usize = 8;
-
-/// A small result, whole or not at all.
-fn small(out: &Path, name: &str, bytes: &[u8]) -> Result<Output> {
-    let path = out.join(name);
-    crate::project::write_whole(&path, bytes)?;
-    Ok(Output { path, size: bytes.len() as u64, sha256: Digest::of(bytes) })
-}
 
 /// A tool set of a lock, fetched and unpacked if it is not yet.
 pub fn toolset(session: &Session, lock: &Lock, set: &str) -> Result<ToolSet> {

@@ -83,6 +83,11 @@ impl LockedPackage {
     pub fn is_in(&self, set: &str) -> bool {
         self.sets.contains_key(set)
     }
+
+    /// What the packages of a lock are sorted by.
+    fn place(&self) -> (&str, &str, &str) {
+        (&self.name, &self.architecture, &self.version)
+    }
 }
 
 impl Lock {
@@ -112,9 +117,7 @@ impl Lock {
             );
         }
         let mut packages: Vec<_> = self.packages.iter().collect();
-        packages.sort_by(|a, b| {
-            (&a.name, &a.architecture, &a.version).cmp(&(&b.name, &b.architecture, &b.version))
-        });
+        packages.sort_by_key(|package| package.place());
         for p in packages {
             let sets: Vec<String> = p.sets.iter().map(|(set, why)| format!("{set}={why}")).collect();
             let _ = write!(
@@ -188,6 +191,9 @@ impl Lock {
             stanza.finish()?;
             lock.packages.push(package);
         }
+        // Whoever merged two locks by hand may have left another order; what is built does not depend on it.
+        lock.archives.sort();
+        lock.packages.sort_by(|a, b| a.place().cmp(&b.place()));
         Ok(lock)
     }
 }
@@ -236,6 +242,7 @@ fn package(stanza: &mut Stanza<'_>) -> Result<LockedPackage, Diagnostic> {
             },
         });
     }
+    package.scripts.sort();
     Ok(package)
 }
 

@@ -65,6 +65,18 @@ fn good_ones_are_read() {
 }
 
 #[test]
+fn a_lock_in_another_order_is_the_same_lock() {
+    let (head, stanzas) = LOCK.split_once("\n\n").unwrap();
+    let more = LOCK.replace("postinst", "config").replace("bash", "apt").replace("trixie", "sid");
+    let others = more.split_once("\n\n").unwrap().1;
+    let script = LOCK.lines().last().unwrap().replace("postinst", "config");
+    let read = |text: String| Lock::parse(&Source::new("profiles/edge.lock", text)).unwrap();
+    let lock = read(format!("{head}\n\n{stanzas}{script}\n\n{others}"));
+    assert_eq!(lock, read(lock.to_text()));
+    assert_eq!(lock.packages.iter().map(|p| &*p.name).collect::<Vec<_>>(), ["apt", "bash"]);
+}
+
+#[test]
 fn a_misspelt_key_names_the_line_and_the_key_that_was_meant() {
     let text = PROFILE.replace("overlays =", "overlay =");
     insta::assert_snapshot!(complaint::<Profile>("profiles/edge.toml", &text), @r#"
