@@ -1,5 +1,6 @@
 //! The order of a build: each room's door, once. Nothing is decided here but what runs beside what.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -100,10 +101,13 @@ impl Build<'_> {
     /// The device's packages, unpacked.
     fn packages(&self, blobs: &Blobs) -> Result<Vec<(LockedPackage, Package)>> {
         let progress = &self.session.terminal;
-        let locked: Vec<&LockedPackage> = self.lock.set(IMAGE).collect();
+        let mut locked: Vec<&LockedPackage> = self.lock.set(IMAGE).collect();
+        // The largest first, or the kernel's package is what one processor does while the others are done.
+        locked.sort_by_key(|package| Reverse(package.size));
         progress.begin("unpack", locked.len() as u64, Unit::Items);
         let unpacked = locked
-            .into_par_iter()
+            .into_iter()
+            .par_bridge()
             .map(|package| {
                 let unpacked = unpack(&self.store, &self.steps, &blob(blobs, package)?)
                     .with_context(|| format!("{} {}", package.name, package.version))?;
