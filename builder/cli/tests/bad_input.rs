@@ -45,11 +45,11 @@ fn descriptions() {
             "i386",
             vec!["boards/generic-x86-uefi.toml:", "unknown variant `i386`"],
         ),
-        ("tools.toml", "[[tool]]", "[[tools]]", vec!["tools.toml:", "did you mean `tool`?"]),
+        ("tools.toml", "packages = [", "pakages = [", vec!["tools.toml:", "did you mean `packages`?"]),
         (
             "overlays/scripts.toml",
-            "instead",
-            "insted",
+            "instead =",
+            "insted =",
             vec!["overlays/scripts.toml:", "did you mean `instead`?"],
         ),
         (
@@ -141,7 +141,7 @@ fn a_package_that_left_the_archive_has_its_own_exit_status() {
         &["--cache", cache.to_str().unwrap(), "--mirror", &address, "build", "x86-edge"],
         3,
     );
-    assert!(said.contains("pool/") && said.contains("geminios lock x86-edge"), "{said}");
+    assert!(said.contains("pool/") && said.contains("geminios lock PROFILE --update"), "{said}");
 }
 
 #[test]

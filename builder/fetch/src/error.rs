@@ -11,7 +11,8 @@ pub enum FetchError {
     #[error(
         "no mirror has these files any more; their versions have left the archive:{}\n  help: move on to the versions that are there: geminios lock PROFILE --update{}",
         files.iter().map(|gone| format!("\n  {} (archive {})", gone.path, gone.archive)).collect::<String>(),
-        files.iter().map(|gone| format!(" {}", gone.package)).collect::<String>()
+        // Of so many, a list of names is no help: move on with all.
+        files.iter().take_while(|_| files.len() <= 8).map(|gone| format!(" {}", gone.package)).collect::<String>()
     )]
     Gone { files: Vec<Gone> },
     #[error("{path} was not fetched from archive `{archive}`:{}\n  help: {}", shown(tries), remedy(tries))]
