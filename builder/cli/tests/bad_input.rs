@@ -62,7 +62,7 @@ fn descriptions() {
             "overlays/containerd/overlay.toml",
             "packages =",
             "port = [{ number = 22, protocol = \"tcp\", purpose = \"x\" }]\npackages =",
-            vec!["port 22/tcp is taken", "overlay `containerd` has it", "overlays/network/overlay.toml:"],
+            vec!["port 22/tcp is taken", "overlay `network` has it", "overlays/containerd/overlay.toml:"],
         ),
         (
             "overlays/postgresql/overlay.toml",
