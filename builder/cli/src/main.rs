@@ -11,6 +11,7 @@ mod manifest;
 mod outputs;
 mod pipeline;
 mod probe;
+mod programs;
 mod project;
 mod report;
 mod sbom;

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use geminios_boot::initrd;
-use geminios_compile::{HostCargo, Job, compile};
-use geminios_compose::{BuiltProgram, Composed, Inputs, OverlaySource, compose};
+use geminios_compile::GoCaches;
+use geminios_compose::{Composed, Inputs, OverlaySource, compose};
 use geminios_fetch::{Blob, Fetcher, Steps, Store, Want};
 use geminios_model::{Digest, Lock, LockedPackage, Progress, Unit};
 use geminios_seal::seal;
@@ -29,6 +29,7 @@ pub struct Build<'a> {
     pub store: Store,
     pub steps: Steps,
     pub fetcher: Fetcher,
+    pub go: GoCaches,
     pub compress: bool,
 }
 
@@ -75,8 +76,9 @@ impl Build<'_> {
     /// Everything the build reads from archives, in one go. Tools that are unpacked already are not asked for.
     fn fetch(&self) -> Result<Blobs> {
         let mut sets = vec![IMAGE];
-        for set in ["build", "rust"] {
-            if ToolSet::unpacked(&self.steps, TOOLS_ARCH, self.lock.set(set))?.is_none() {
+        for set in ["build", "rust", "go"] {
+            let wanted = set != "go" || self.needs_go();
+            if wanted && ToolSet::unpacked(&self.steps, TOOLS_ARCH, self.lock.set(set))?.is_none() {
                 sets.push(set);
             }
         }
@@ -86,7 +88,7 @@ impl Build<'_> {
         Ok(blobs.into_iter().map(|blob| (blob.digest, blob)).collect())
     }
 
-    fn tools(&self, set: &str, blobs: &Blobs) -> Result<ToolSet> {
+    pub(crate) fn tools(&self, set: &str, blobs: &Blobs) -> Result<ToolSet> {
         if let Some(tools) = ToolSet::unpacked(&self.steps, TOOLS_ARCH, self.lock.set(set))? {
             return Ok(tools);
         }
@@ -118,38 +120,6 @@ impl Build<'_> {
         let bytes = unpacked.iter().map(|(_, package)| package.data.size).sum();
         progress.end("unpack", &format!("{} packages, {}", unpacked.len(), megabytes(bytes)));
         Ok(unpacked)
-    }
-
-    /// The programs of the overlays, compiled.
-    fn programs(&self, blobs: &Blobs) -> Result<Vec<BuiltProgram>> {
-        let mut built = Vec::new();
-        let workspace = std::path::absolute(self.project.root().join("."))?;
-        let mut tools = None;
-        for (overlay, _, dir) in &self.description.overlays {
-            for program in &overlay.programs {
-                let tools = match &mut tools {
-                    Some(tools) => tools,
-                    none => none.insert(self.tools("rust", blobs)?),
-                };
-                let package = std::path::absolute(dir.join(program.source.as_str()))?;
-                let job = Job {
-                    workspace: &workspace,
-                    package: &package,
-                    binary: &program.binary,
-                    target: self.description.board.architecture,
-                };
-                let host = HostCargo::of_environment();
-                let compiled = compile(&job, tools, &host, &self.store, &self.steps, &self.session.terminal)?;
-                built.push(BuiltProgram::in_file(
-                    &overlay.name,
-                    program,
-                    &compiled.path,
-                    compiled.size,
-                    compiled.digest,
-                ));
-            }
-        }
-        Ok(built)
     }
 
     fn overlays(&self) -> Result<Vec<OverlaySource>> {
@@ -203,7 +173,7 @@ impl Build<'_> {
 }
 
 /// Verified packages by digest.
-type Blobs = BTreeMap<Digest, Blob>;
+pub(crate) type Blobs = BTreeMap<Digest, Blob>;
 
 fn blob(blobs: &Blobs, package: &LockedPackage) -> Result<Blob> {
     blobs.get(&package.sha256).cloned().with_context(|| format!("{} was not fetched", package.filename))

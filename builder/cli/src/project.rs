@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::programs::Language;
 use anyhow::{Context, Result, bail};
 use geminios_model::{
     Board, Diagnostic, Document, Lock, Overlay, Profile, ScriptTable, Source, ToolTable, parse,
@@ -166,12 +167,14 @@ fn check_together(overlays: &[(Overlay, Source, PathBuf)]) -> Result<(), Diagnos
     let mut taken = BTreeMap::new();
     for (overlay, source, dir) in overlays {
         for program in &overlay.programs {
-            let manifest = Path::new(program.source.as_str()).join("Cargo.toml");
-            if !dir.join(&manifest).is_file() {
-                let folder = dir.display();
+            let folder = dir.join(program.source.as_str());
+            if Language::of(&folder).is_none() {
                 return Err(source
                     .complain(program.source.span(), format!("there is no program `{}`", program.source))
-                    .help(format!("make {} in {folder}, or name another folder there", manifest.display())));
+                    .help(format!(
+                        "make Cargo.toml or go.mod in {}, or name another folder there",
+                        folder.display()
+                    )));
             }
         }
         for port in &overlay.ports {

@@ -36,6 +36,22 @@ pub enum CompileError {
         "the locked Rust tools cannot compile for {target}: they have no {missing}\n  help: add the {target} package that brings it to tool set `rust`, then lock again"
     )]
     NoTarget { target: Arch, missing: String },
+    #[error(
+        "modules of `{program}` cannot be fetched:\n{message}\n  help: they come from where your own Go takes modules: GOPROXY in the environment or in Go's settings; once fetched they are kept"
+    )]
+    GoModules { program: String, message: String },
+    #[error(
+        "a module of `{program}` is not the one that {module}/go.sum names:\n{message}\n  help: do not build from it; compare go.sum with version control, and ask another module proxy (GOPROXY)"
+    )]
+    GoSumMismatch { program: String, module: String, message: String },
+    #[error(
+        "{module}/go.mod and go.sum do not name all that `{program}` needs:\n{message}\n  help: run `go mod tidy` in {module}, and look at what changed"
+    )]
+    GoSumMissing { program: String, module: String, message: String },
+    #[error(
+        "{name} has hash {sum}, but tools.toml pins {pinned}\n  help: do not build with it; if the pin is to move, take the hash that Go's checksum database has"
+    )]
+    GoDistribution { name: String, sum: String, pinned: String },
     #[error("the locked compiler does not take `{program}`:\n{message}")]
     Refused { program: String, message: String },
     #[error(

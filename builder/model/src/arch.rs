@@ -55,6 +55,11 @@ impl Arch {
         }
     }
 
+    /// Go's name, as in GOARCH.
+    pub fn go(self) -> &'static str {
+        self.debian()
+    }
+
     /// The file name of the dynamic loader in [`Arch::multiarch`]'s folder.
     pub fn loader(self) -> &'static str {
         match self {

@@ -25,11 +25,11 @@ pub use document::{Document, parse, schema};
 pub use located::Located;
 pub use lock::{ArchiveState, LOCK_FORMAT, Lock, LockedPackage, LockedScript};
 pub use overlay::{
-    Alternative, Directory, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Program, ProgramPlace,
-    Prune, Replace, Units, User, Without,
+    Alternative, Directory, GoWish, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Program,
+    ProgramPlace, Prune, Replace, Units, User, Without,
 };
 pub use path::{TreePath, TreePathError};
 pub use profile::{Archive, Budget, Profile, Sizes};
 pub use progress::{Progress, Silent, Unit};
 pub use scripts::{ClassifiedScript, ScriptKind, ScriptTable};
-pub use tools::{Tool, ToolTable};
+pub use tools::{GoPin, Tool, ToolTable};

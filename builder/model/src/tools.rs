@@ -11,6 +11,19 @@ pub struct ToolTable {
     /// Tool sets, each resolved by itself.
     #[serde(rename = "tool")]
     pub tools: Vec<Tool>,
+    /// What compiles the Go programs.
+    pub go: GoPin,
+}
+
+/// A distribution of Go for hosts of the tools' architecture. It is a module, `golang.org/toolchain`; the Go of tool
+/// set `go` fetches it as it fetches any other (Go Toolchains, "Go toolchain selection").
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct GoPin {
+    /// Such as `1.26.8`.
+    pub version: Located<String>,
+    /// Hash of the module as go.sum has it: `h1:` and 44 characters of base64.
+    pub sum: Located<String>,
 }
 
 /// One set of tools, unpacked into one folder.
@@ -41,6 +54,19 @@ impl Document for ToolTable {
                     source.complain(tool.name.span(), format!("tool set `{}` has no packages", tool.name))
                 );
             }
+        }
+        let GoPin { version, sum } = &self.go;
+        if version.is_empty() || !version.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            return Err(source.complain(version.span(), format!("`{version}` is not a version of Go")));
+        }
+        let hash = sum.strip_prefix("h1:").unwrap_or_default();
+        let base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        if hash.len() != 44 || !hash.chars().all(base64) {
+            return Err(source.complain(sum.span(), format!("`{sum}` is not a hash of a module")).help(
+                format!(
+                    "take Sum of `go mod download -json golang.org/toolchain@v0.0.1-go{version}.linux-amd64`"
+                ),
+            ));
         }
         Ok(())
     }

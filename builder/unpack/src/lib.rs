@@ -19,4 +19,4 @@ pub use error::{Fault, UnpackError};
 pub use members::{Limits, Member, MemberKind, members_of};
 pub use script::written_part;
 pub use spread::SpreadError;
-pub use toolset::{ToolSet, ToolSetError};
+pub use toolset::{ToolSet, ToolSetError, bare};

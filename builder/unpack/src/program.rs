@@ -13,7 +13,7 @@ use object::{Endianness, ReadCache};
 /// Where programs are looked for.
 const FOLDERS: [&str; 4] = ["usr/bin", "usr/sbin", "usr/lib/systemd", "usr/libexec"];
 /// Folders below usr/lib that begin so have a version in their name, and programs in `bin`.
-const LLVM: &str = "llvm-";
+const VERSIONED: [&str; 2] = ["go-", "llvm-"];
 /// systemd's and LLVM's own libraries are two folders below usr/lib.
 const DEPTH: u32 = 3;
 
@@ -21,7 +21,7 @@ const DEPTH: u32 = 3;
 ///
 /// The loader leaves the host's cache of libraries alone; what a set lacks is an error and not another version.
 pub(crate) fn words(set: &Path, arch: Arch, libraries: &str, program: &str) -> Vec<String> {
-    let folders = FOLDERS.iter().map(|dir| set.join(dir)).chain(llvm(set));
+    let folders = FOLDERS.iter().map(|dir| set.join(dir)).chain(versioned(set));
     let found = folders.map(|dir| dir.join(program)).find(|path| path.exists());
     // Where there is none, the loader says so.
     let path = found.unwrap_or_else(|| set.join("usr/bin").join(program));
@@ -41,10 +41,13 @@ pub(crate) fn words(set: &Path, arch: Arch, libraries: &str, program: &str) -> V
     ]
 }
 
-/// Where LLVM has its programs, the newest first.
-fn llvm(set: &Path) -> Vec<PathBuf> {
+/// Where LLVM and Go have their programs, the newest first.
+fn versioned(set: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(set.join("usr/lib")).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(LLVM));
+    let folders = entries.filter(|entry| {
+        let name = entry.file_name();
+        VERSIONED.iter().any(|begin| name.to_string_lossy().starts_with(begin))
+    });
     let mut folders: Vec<PathBuf> = folders.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     folders.reverse();

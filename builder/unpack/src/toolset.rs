@@ -141,25 +141,14 @@ impl ToolSet {
     pub fn command(&self, program: &str) -> Command {
         let words = self.words(program);
         let lib = self.folder.join("usr/lib").join(self.arch.multiarch());
-        let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .env_clear()
-            .env("LC_ALL", "C")
-            .env("TZ", "UTC")
-            .env("HOME", "/nonexistent")
-            // What iconv(3) loads would come from the host.
-            .env("GCONV_PATH", lib.join("gconv"));
+        let mut command = bare(Path::new(&words[0]));
+        // What iconv(3) loads would come from the host.
+        command.args(&words[1..]).env("GCONV_PATH", lib.join("gconv"));
         let modules = lib.join("qemu");
         if modules.is_dir() {
             // QEMU looks for them beside its program, which is here the loader.
             command.env("QEMU_MODULE_DIR", modules);
         }
-        if let Some(tmp) = std::env::var_os("TMPDIR") {
-            command.env("TMPDIR", tmp);
-        }
-        // SAFETY: between fork and exec only one async-signal-safe system call (prctl) is made.
-        unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?)) };
         command
     }
 
@@ -180,4 +169,16 @@ impl ToolSet {
     fn words(&self, program: &str) -> Vec<String> {
         program::words(&self.folder, self.arch, &self.libraries, program)
     }
+}
+
+/// A program with nothing of the caller's environment but TMPDIR. It ends with the thread that started it.
+pub fn bare(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C").env("TZ", "UTC").env("HOME", "/nonexistent");
+    if let Some(tmp) = std::env::var_os("TMPDIR") {
+        command.env("TMPDIR", tmp);
+    }
+    // SAFETY: between fork and exec only one async-signal-safe system call (prctl) is made.
+    unsafe { command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::TERM))?)) };
+    command
 }

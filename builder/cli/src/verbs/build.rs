@@ -2,6 +2,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use geminios_compile::GoCaches;
 use geminios_fetch::Fetcher;
 use geminios_model::Lock;
 use rustix::fs::{FlockOperation, flock};
@@ -51,6 +52,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
             store,
             steps: session.steps()?,
             fetcher,
+            go: GoCaches::of(&session.cache()?),
             compress: !args.no_compress,
         };
         let manifest = build.run(&out)?;

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use geminios_fetch::{Blob, Store};
 
-use crate::compile::make_folder;
 use crate::error::{CompileError, at};
-use crate::locked::{Crate, Locked};
+use crate::program::make_folder;
+use crate::rust::locked::{Crate, Locked};
 
 /// The largest crate that is unpacked, in bytes; the largest of windows-sys had 40 MB.
 const LARGEST: u64 = 512 << 20;

@@ -9,7 +9,7 @@ use geminios_model::Digest;
 use toml::{Table, Value};
 
 use crate::error::{CompileError, at};
-use crate::stage::Stage;
+use crate::rust::stage::Stage;
 
 /// Packages of a Cargo.lock by name and version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

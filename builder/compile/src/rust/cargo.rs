@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use geminios_model::Arch;
 use geminios_unpack::ToolSet;
 
-use crate::compile::{Job, make_folder};
 use crate::error::{CompileError, at};
-use crate::linker::{self, quoted};
+use crate::program::make_folder;
+use crate::rust::Job;
+use crate::rust::linker::{self, quoted};
 
 /// How device programs are optimised: for size, as one unit, so that the job count has nothing to decide.
 pub(crate) const PROFILE: &str = "\

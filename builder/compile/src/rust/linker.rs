@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use geminios_model::Arch;
 use geminios_unpack::ToolSet;
 
-use crate::compile::make_folder;
 use crate::error::{CompileError, at};
+use crate::program::make_folder;
 
 /// Where the tools have what is linked to programs for one architecture.
 struct Libraries {

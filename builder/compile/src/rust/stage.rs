@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::compile::make_folder;
 use crate::error::{CompileError, at};
-use crate::locked::Locked;
-use crate::manifest::{Dependency, Manifest, plain};
+use crate::program::put;
+use crate::rust::locked::Locked;
+use crate::rust::manifest::{Dependency, Manifest, plain};
 
 /// Folders of a package that only serve its tests and checks.
 const NOT_FOR_DEVICES: [&str; 4] = ["benches", "examples", "target", "tests"];
@@ -128,13 +128,6 @@ fn read_files(
         }
     }
     Ok(())
-}
-
-fn put(path: &PathBuf, bytes: &[u8]) -> Result<(), CompileError> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
-    }
-    fs::write(path, bytes).map_err(at(path))
 }
 
 #[cfg(test)]

@@ -1,16 +1,26 @@
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+//! Programs in Rust.
+
+use std::fs;
+use std::path::Path;
 
 use geminios_fetch::{Steps, Store};
 use geminios_model::{Arch, Digest, Progress, Unit};
 use geminios_unpack::ToolSet;
 
-use crate::cargo::{self, FLAGS, PROFILE};
-use crate::crates::{self, HostCargo};
 use crate::error::{CompileError, at};
-use crate::locked::Locked;
-use crate::stage::Stage;
+use crate::program::{Compiled, keep, make_folder};
+
+mod cargo;
+mod crates;
+mod linker;
+mod locked;
+mod manifest;
+mod stage;
+
+use cargo::{FLAGS, PROFILE};
+pub use crates::HostCargo;
+use locked::Locked;
+use stage::Stage;
 
 /// Changes when the same inputs would give other bytes.
 const VERSION: &[u8] = b"1";
@@ -26,16 +36,6 @@ pub struct Job<'a> {
     pub binary: &'a str,
     /// What it will run on.
     pub target: Arch,
-}
-
-/// A compiled program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compiled {
-    /// In the cache.
-    pub path: PathBuf,
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
 }
 
 /// Compiles a program with the locked compiler `tools`, or takes it from the cache if nothing changed.
@@ -67,11 +67,9 @@ pub fn compile(
         keep(&built, &dir.join(job.binary))?;
         fs::remove_dir_all(&work).map_err(at(&work))
     })?;
-    let path = folder.join(job.binary);
-    let (digest, size) = File::open(&path).and_then(Digest::of_reader).map_err(at(&path))?;
-    let how = if reused { "reused" } else { "compiled" };
-    progress.end(&title, &format!("{how}, {} kB", size.div_ceil(1000)));
-    Ok(Compiled { path, digest, size })
+    let compiled = Compiled::read(folder.join(job.binary))?;
+    progress.end(&title, &compiled.summary(reused));
+    Ok(compiled)
 }
 
 /// Digest of all that the binary depends on.
@@ -90,13 +88,4 @@ fn key(job: &Job<'_>, tools: &ToolSet, stage: &Stage, locked: &Locked) -> Digest
         parts.push(bytes.to_vec());
     }
     Digest::of_parts(parts.iter().map(Vec::as_slice))
-}
-
-fn keep(built: &Path, to: &Path) -> Result<(), CompileError> {
-    fs::copy(built, to).map_err(at(built))?;
-    fs::set_permissions(to, Permissions::from_mode(0o755)).map_err(at(to))
-}
-
-pub(crate) fn make_folder(path: &Path) -> Result<(), CompileError> {
-    fs::create_dir_all(path).map_err(at(path))
 }
