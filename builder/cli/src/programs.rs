@@ -79,7 +79,10 @@ impl Build<'_> {
         let tools = || -> Result<GoTools> {
             Ok(match GoTools::unpacked(pin, TOOLS_ARCH, &self.steps) {
                 Some(tools) => tools,
-                None => GoTools::fetch(pin, TOOLS_ARCH, &self.tools("go", blobs)?, &self.steps, progress)?,
+                None => {
+                    let fetcher = self.tools("go", blobs)?;
+                    GoTools::fetch(pin, TOOLS_ARCH, &fetcher, self.go.fetch, &self.steps, progress)?
+                }
             })
         };
         compile_go(&job, pin, tools, &self.go, &self.steps, progress)

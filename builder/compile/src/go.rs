@@ -1,6 +1,6 @@
 //! Programs in Go.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use geminios_fetch::{Steps, StepsError};
 use geminios_model::{Arch, Digest, GoPin, GoWish, Progress, Unit};
@@ -9,11 +9,13 @@ use crate::error::{CompileError, at};
 use crate::program::{Compiled, keep, make_folder};
 
 mod build;
+mod caches;
 mod command;
 mod module;
 mod toolchain;
 
 use build::LINK;
+pub use caches::GoCaches;
 use module::Module;
 pub use toolchain::GoTools;
 
@@ -30,20 +32,6 @@ pub struct GoJob<'a> {
     pub wish: &'a GoWish,
     /// What it will run on.
     pub target: Arch,
-}
-
-/// Where Go keeps modules and compiled packages between builds. It checks both itself.
-#[derive(Clone, Debug)]
-pub struct GoCaches {
-    pub modules: PathBuf,
-    pub packages: PathBuf,
-}
-
-impl GoCaches {
-    /// Those in a cache folder.
-    pub fn of(cache: &Path) -> Self {
-        GoCaches { modules: cache.join("go/modules"), packages: cache.join("go/packages") }
-    }
 }
 
 /// Compiles a program, or takes it from the cache if nothing changed; then `tools` is not called.

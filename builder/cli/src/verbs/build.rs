@@ -52,7 +52,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
             store,
             steps: session.steps()?,
             fetcher,
-            go: GoCaches::of(&session.cache()?),
+            go: GoCaches::of(&session.cache()?, !args.offline),
             compress: !args.no_compress,
         };
         let manifest = build.run(&out)?;

@@ -1,4 +1,5 @@
 use anyhow::Result;
+use geminios_compile::GoCaches;
 use serde::Serialize;
 
 use crate::args::Clean;
@@ -9,9 +10,9 @@ use crate::terminal::megabytes;
 #[derive(Serialize)]
 struct Cleaned {
     cache: String,
-    /// Bytes of finished steps.
+    /// Bytes of finished steps, and of compiled Go packages.
     steps: u64,
-    /// Bytes of downloads and unpacked packages.
+    /// Bytes of downloads, Go modules and unpacked packages.
     store: u64,
     removed: bool,
     with_downloads: bool,
@@ -33,15 +34,18 @@ impl Report for Cleaned {
 /// Removes what the cache holds.
 pub fn run(session: &Session, args: &Clean) -> Result<()> {
     let (store, steps) = (session.store()?, session.steps()?);
+    let go = GoCaches::of(&session.cache()?, false);
+    let (packages, modules) = go.sizes()?;
     let cleaned = Cleaned {
         cache: session.cache()?.display().to_string(),
-        steps: steps.size()?,
-        store: store.size()?,
+        steps: steps.size()? + packages,
+        store: store.size()? + modules,
         removed: !args.dry_run,
         with_downloads: args.all,
     };
     if !args.dry_run {
         steps.clear()?;
+        go.clear(args.all)?;
         if args.all {
             store.clear()?;
         }

@@ -35,7 +35,11 @@ impl Run<'_> {
     /// Fetches what the program needs and the cache lacks, checked against go.sum; gives the packages it is made of.
     pub fn fetch(&self) -> Result<BTreeSet<String>, CompileError> {
         let mut go = self.go("list");
-        online(&mut go);
+        if self.caches.fetch {
+            online(&mut go)
+        } else {
+            offline(&mut go)
+        }
         go.args(["-deps", &self.job.wish.package]);
         let printed = command::run(go, &|line| line.starts_with("go: downloading "))?;
         if printed.success {
@@ -86,7 +90,8 @@ impl Run<'_> {
             CompileError::GoSumMismatch { program, module, message }
         } else if says(&["missing go.sum entry", "updates to go.mod needed"]) {
             CompileError::GoSumMissing { program, module, message }
-        } else if says(&["dial tcp", "proxy", "lookup", "GOPROXY", "reading http"]) {
+        } else if says(&["dial tcp", "proxy", "lookup", "GOPROXY", "reading http", "module lookup disabled"])
+        {
             CompileError::GoModules { program, message }
         } else {
             CompileError::Refused { program, message }

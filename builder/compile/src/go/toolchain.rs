@@ -11,7 +11,7 @@ use geminios_unpack::{ToolSet, bare};
 
 use crate::error::{CompileError, at};
 use crate::go::GoCaches;
-use crate::go::command::{self, common, online};
+use crate::go::command::{self, common, offline, online};
 use crate::program::make_folder;
 
 const STEP: &str = "go-distribution";
@@ -36,6 +36,7 @@ impl GoTools {
         pin: &GoPin,
         host: Arch,
         fetcher: &ToolSet,
+        fetch: bool,
         steps: &Steps,
         progress: &dyn Progress,
     ) -> Result<Self, CompileError> {
@@ -44,7 +45,7 @@ impl GoTools {
         let folder = steps.put(STEP, &key(pin, host), |dir| {
             let work = dir.join("work");
             make_folder(&work)?;
-            let unpacked = download(pin, host, fetcher, &work)?;
+            let unpacked = download(pin, host, fetcher, fetch, &work)?;
             let root = dir.join("go");
             fs::rename(&unpacked, &root).map_err(at(&unpacked))?;
             make_executable(&root)?;
@@ -66,12 +67,22 @@ fn key(pin: &GoPin, host: Arch) -> Digest {
 }
 
 /// Gives the folder that it was unpacked into.
-fn download(pin: &GoPin, host: Arch, fetcher: &ToolSet, work: &Path) -> Result<PathBuf, CompileError> {
+fn download(
+    pin: &GoPin,
+    host: Arch,
+    fetcher: &ToolSet,
+    fetch: bool,
+    work: &Path,
+) -> Result<PathBuf, CompileError> {
     let name = format!("golang.org/toolchain@v0.0.1-go{}.linux-{}", pin.version, host.go());
-    let caches = GoCaches { modules: work.join("modules"), packages: work.join("packages") };
+    let caches = GoCaches::of(work, fetch);
     let mut go = fetcher.command("go");
     common(&mut go, &caches, work);
-    online(&mut go);
+    if fetch {
+        online(&mut go)
+    } else {
+        offline(&mut go)
+    }
     go.current_dir(work).args(["mod", "download", "-json", &name]);
     let printed = command::run(go, &|_| false)?;
     let found = |field: &str| {
