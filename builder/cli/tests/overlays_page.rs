@@ -138,23 +138,37 @@ fn the_page_leads_to_an_image_with_the_component() {
     assert!(image["files"]["/var/lib/hello"].is_null(), "/var is made on the device");
 }
 
+/// Keys with the table they stand in, as TOML writes it: `[[program]]`, and `[program.go]` for a table inside one.
+fn collect_keys(
+    schema: &Value,
+    part: &Value,
+    path: &str,
+    table: &str,
+    known: &mut BTreeSet<(String, String)>,
+) {
+    for (name, value) in part["properties"].as_object().unwrap() {
+        let inner = |reference: &Value| schema.pointer(&reference.as_str()?[1..]);
+        let dotted = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match (inner(&value["items"]["$ref"]), inner(&value["$ref"])) {
+            (Some(list), _) if list["properties"].is_object() => {
+                collect_keys(schema, list, &dotted, &format!("[[{dotted}]]"), known);
+            }
+            (_, Some(inner)) if inner["properties"].is_object() => {
+                collect_keys(schema, inner, &dotted, &format!("[{dotted}]"), known);
+            }
+            _ => {
+                known.insert((table.to_owned(), name.clone()));
+            }
+        }
+    }
+}
+
 #[test]
 fn every_key_is_explained_and_no_other() {
     let output = geminios(&folder(), &["schema", "overlay"]).output().unwrap();
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut known = BTreeSet::new();
-    for (name, value) in schema["properties"].as_object().unwrap() {
-        let (table, part) = match (value["items"]["$ref"].as_str(), value["$ref"].as_str()) {
-            (Some(part), _) => (format!("[[{name}]]"), part),
-            (_, Some(part)) => (format!("[{name}]"), part),
-            _ => {
-                known.insert((String::new(), name.clone()));
-                continue;
-            }
-        };
-        let part = schema.pointer(&part[1..]).unwrap()["properties"].as_object().unwrap();
-        known.extend(part.keys().map(|key| (table.clone(), key.clone())));
-    }
+    collect_keys(&schema, &schema, "", "", &mut known);
     let page = page();
     let rows = page.lines().skip_while(|line| !line.starts_with("| key |")).skip(2);
     let mut explained = BTreeSet::new();
