@@ -13,6 +13,7 @@ mod lock;
 mod overlay;
 mod path;
 mod profile;
+mod program;
 mod progress;
 mod scripts;
 mod tools;
@@ -25,11 +26,12 @@ pub use document::{Document, parse, schema};
 pub use located::Located;
 pub use lock::{ArchiveState, LOCK_FORMAT, Lock, LockedPackage, LockedScript};
 pub use overlay::{
-    Alternative, Directory, GoWish, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Program,
-    ProgramPlace, Prune, Replace, Units, User, Without,
+    Alternative, Directory, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Prune, Replace, Units,
+    User, Without,
 };
 pub use path::{TreePath, TreePathError};
 pub use profile::{Archive, Budget, Profile, Sizes};
+pub use program::{GoWish, Program, ProgramPlace};
 pub use progress::{Progress, Silent, Unit};
 pub use scripts::{ClassifiedScript, ScriptKind, ScriptTable};
 pub use tools::{GoPin, Tool, ToolTable};
