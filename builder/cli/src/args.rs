@@ -148,7 +148,7 @@ pub struct Run {
     /// Folder for the disk and the firmware's variables; `run` in the build's folder if not given
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// No network but the forwarded ssh port
+    /// No network but the forwarded ports
     #[arg(long)]
     pub isolated: bool,
     /// Begin with an empty disk; otherwise the disk of the last run goes on
@@ -169,6 +169,10 @@ pub struct Run {
     /// Port on 127.0.0.1 that leads to the machine's ssh; the next free one if taken
     #[arg(long, default_value_t = 2222, value_name = "PORT")]
     pub ssh_port: u16,
+    /// Lead a port on 127.0.0.1 to a TCP port of the machine; those that overlays name are forwarded anyway,
+    /// by the same number or the next free one
+    #[arg(long, value_name = "HOST:MACHINE", value_parser = forward)]
+    pub forward: Vec<(u16, u16)>,
     /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<PathBuf>,
@@ -254,4 +258,12 @@ fn jobs(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("give a number from 1 on".to_owned()),
         Ok(jobs) => Ok(jobs),
     }
+}
+
+/// `16443:6443`.
+fn forward(text: &str) -> Result<(u16, u16), String> {
+    let ports = text.split_once(':').and_then(|(host, machine)| Some((host.parse().ok()?, machine.parse().ok()?)));
+    ports.filter(|&(host, machine)| host != 0 && machine != 0).ok_or_else(|| {
+        "two port numbers are wanted, of this host and of the machine, such as 16443:6443".to_owned()
+    })
 }

@@ -3,9 +3,11 @@
 mod args;
 mod contents;
 mod failure;
+mod forward;
 mod image;
 mod indices;
 mod inputs;
+mod kubeconfig;
 mod machine;
 mod manifest;
 mod outputs;

@@ -131,6 +131,9 @@ pub struct Port {
     pub protocol: String,
     /// What listens.
     pub purpose: String,
+    /// Whether `geminios run` leads a port of the host's loopback to it.
+    #[serde(default)]
+    pub forward: bool,
 }
 
 /// A folder to make.
@@ -276,6 +279,11 @@ impl Document for Overlay {
                 return Err(source
                     .complain(port.number.span(), format!("`{}` is not a protocol", port.protocol))
                     .help("write \"tcp\" or \"udp\""));
+            }
+            if port.forward && port.protocol != "tcp" {
+                return Err(source
+                    .complain(port.number.span(), "only a TCP port can be forwarded")
+                    .help("leave `forward` out"));
             }
         }
         Ok(())
