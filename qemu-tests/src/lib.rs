@@ -1,7 +1,9 @@
 //! Boots what was built, as machines do: a device on a table, its console, its power switch.
 
+mod cluster;
 mod device;
 mod product;
 
+pub use cluster::Cluster;
 pub use device::{Device, Output, state};
 pub use product::{Product, product};

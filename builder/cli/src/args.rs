@@ -198,6 +198,9 @@ pub struct Inspect {
     /// List every file with its mode, owner and digest
     #[arg(long)]
     pub files: bool,
+    /// Write one file of the root to standard output, and nothing else, such as `--read /usr/bin/kube >kubectl`
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["packages", "files"])]
+    pub read: Option<String>,
 }
 
 #[derive(Debug, Args)]

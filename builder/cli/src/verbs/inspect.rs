@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Result;
 use geminios_model::{Digest, Progress, Unit};
@@ -53,6 +54,9 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
     verify(&image.layout.region(&root.name)?, &image.layout.region(&tree.name)?, &root_hash)?;
     session.terminal.end("verify", "every byte of the root matches its root hash");
     let contents = image.contents()?;
+    if let Some(path) = &args.read {
+        return Ok(std::io::stdout().write_all(&contents.read(path)?)?);
+    }
     let kernel = image.layout.kernels.first();
     let inspection = Inspection {
         image: image.path.display().to_string(),
