@@ -265,7 +265,8 @@ fn jobs(text: &str) -> Result<usize, String> {
 
 /// `16443:6443`.
 fn forward(text: &str) -> Result<(u16, u16), String> {
-    let ports = text.split_once(':').and_then(|(host, machine)| Some((host.parse().ok()?, machine.parse().ok()?)));
+    let ports =
+        text.split_once(':').and_then(|(host, machine)| Some((host.parse().ok()?, machine.parse().ok()?)));
     ports.filter(|&(host, machine)| host != 0 && machine != 0).ok_or_else(|| {
         "two port numbers are wanted, of this host and of the machine, such as 16443:6443".to_owned()
     })

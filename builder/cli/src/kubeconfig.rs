@@ -59,7 +59,8 @@ impl Handover {
     pub fn poll(&self) -> Result<bool> {
         let raw = std::fs::read_to_string(&self.raw).unwrap_or_default();
         let Some(text) = last(&raw) else { return Ok(false) };
-        let text = text.replace(&format!("https://127.0.0.1:{API}"), &format!("https://127.0.0.1:{}", self.port));
+        let text =
+            text.replace(&format!("https://127.0.0.1:{API}"), &format!("https://127.0.0.1:{}", self.port));
         write_private(&self.file, text.as_bytes())?;
         Ok(true)
     }

@@ -72,9 +72,10 @@ impl Machine<'_> {
         arg("-device", "virtio-blk-pci,drive=disk,bootindex=0".into());
         arg("-device", "virtio-rng-pci".into());
         let restrict = if self.isolated { "on" } else { "off" };
-        let forwards = self.forwards.iter().map(|Forward { host, machine }| {
-            format!(",hostfwd=tcp:127.0.0.1:{host}-:{machine}")
-        });
+        let forwards = self
+            .forwards
+            .iter()
+            .map(|Forward { host, machine }| format!(",hostfwd=tcp:127.0.0.1:{host}-:{machine}"));
         arg("-netdev", format!("user,id=lan,restrict={restrict}{}", forwards.collect::<String>()));
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
         if let Some(file) = &self.kubeconfig {

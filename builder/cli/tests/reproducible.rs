@@ -25,7 +25,8 @@ fn copy_tree(from: &Path, to: &Path) {
 
 /// A mirror of exactly the lock's packages, from the store of the first build.
 fn mirror(lock: &Lock, store: &Path, to: &Path) {
-    for package in lock.packages.iter().filter(|p| ["image", "build", "rust", "go"].iter().any(|set| p.is_in(set)))
+    for package in
+        lock.packages.iter().filter(|p| ["image", "build", "rust", "go"].iter().any(|set| p.is_in(set)))
     {
         let digest = package.sha256.to_string();
         let file = to.join(&package.archive).join(&package.filename);

@@ -144,10 +144,13 @@ fn greeting(manifest: &Manifest, machine: &Machine<'_>, handover: Option<&Handov
         Acceleration::Tcg if handover.is_some() => "; emulated, so give it a few minutes",
         Acceleration::Tcg => "; emulated, so give it a minute",
     };
-    let mut lines = vec![format!("booting {} {} for {}{slow}", manifest.profile, manifest.version, manifest.board)];
+    let mut lines =
+        vec![format!("booting {} {} for {}{slow}", manifest.profile, manifest.version, manifest.board)];
     match &machine.console_log {
         None => {
-            lines.push("to leave: Ctrl-A, then X (the plug is pulled), or `poweroff` in the machine".to_owned());
+            lines.push(
+                "to leave: Ctrl-A, then X (the plug is pulled), or `poweroff` in the machine".to_owned(),
+            );
         }
         Some(log) => {
             lines.push(format!("console: {}", log.display()));
@@ -199,7 +202,11 @@ fn attend(
             let now = handover.length();
             if now != given && handover.poll()? {
                 given = now;
-                say(&format!("kubeconfig after {} s: {}", begun.elapsed().as_secs(), handover.file().display()));
+                say(&format!(
+                    "kubeconfig after {} s: {}",
+                    begun.elapsed().as_secs(),
+                    handover.file().display()
+                ));
             }
         }
         std::thread::sleep(Duration::from_millis(500));
