@@ -4,6 +4,7 @@ mod args;
 mod contents;
 mod failure;
 mod image;
+mod images;
 mod indices;
 mod inputs;
 mod machine;
