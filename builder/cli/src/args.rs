@@ -46,6 +46,15 @@ pub struct Global {
     /// Without it: GEMINIOS_MIRROR, then the host's apt configuration
     #[arg(long = "mirror", global = true, help_heading = "Options of all verbs", value_name = "URL")]
     pub mirrors: Vec<String>,
+    /// Mirror of container registries, such as http://mirror.example:5000, or REGISTRY=URL for one registry; may be
+    /// repeated. Without it: GEMINIOS_REGISTRY_MIRROR, then the registries themselves
+    #[arg(
+        long = "registry-mirror",
+        global = true,
+        help_heading = "Options of all verbs",
+        value_name = "URL"
+    )]
+    pub registry_mirrors: Vec<String>,
     /// How verbs that report print
     #[arg(long, global = true, help_heading = "Options of all verbs", value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -5,6 +5,7 @@ mod contents;
 mod failure;
 mod forward;
 mod image;
+mod images;
 mod indices;
 mod inputs;
 mod kubeconfig;

@@ -81,6 +81,7 @@ impl Project {
             overlays.push((parse::<Overlay>(&source)?, source, dir));
         }
         check_together(&overlays)?;
+        check_images(&profile, &profile_source, &overlays)?;
         let (tools, _) = self.table::<ToolTable>("tools.toml")?;
         let (scripts, scripts_source) = self.table::<ScriptTable>("overlays/scripts.toml")?;
         Ok(Description {
@@ -184,6 +185,32 @@ fn check_together(overlays: &[(Overlay, Source, PathBuf)]) -> Result<(), Diagnos
                     .complain(port.number.span(), format!("port {}/{} is taken", *port.number, port.protocol))
                     .label(format!("overlay `{other}` has it")));
             }
+        }
+    }
+    Ok(())
+}
+
+/// No two container images have one name.
+fn check_images(
+    profile: &Profile,
+    profile_source: &Source,
+    overlays: &[(Overlay, Source, PathBuf)],
+) -> Result<(), Diagnostic> {
+    let mut taken = BTreeMap::new();
+    let own =
+        overlays.iter().flat_map(|(o, source, _)| o.images.iter().map(move |i| (source, &i.name, &o.name)));
+    for (source, name, overlay) in own {
+        if let Some(other) = taken.insert(name.as_str(), overlay) {
+            return Err(source
+                .complain(name.span(), format!("image `{name}` is in two overlays"))
+                .label(format!("overlay `{other}` makes it")));
+        }
+    }
+    for name in profile.images.iter().map(|wish| &wish.reference) {
+        if let Some(overlay) = taken.get(name.as_str()) {
+            return Err(profile_source
+                .complain(name.span(), format!("image `{name}` is made by overlay `{overlay}`"))
+                .help("remove this [[image]]: the overlay's comes with the disk anyway"));
         }
     }
     Ok(())
