@@ -3,7 +3,9 @@
 mod cluster;
 mod device;
 mod product;
+mod writer;
 
 pub use cluster::Cluster;
 pub use device::{Device, Output, state};
 pub use product::{Product, product};
+pub use writer::{Writer, verify};
