@@ -1,5 +1,6 @@
 //! Boots what was built, as machines do: a device on a table, its console, its power switch.
 
+pub mod cis;
 mod cluster;
 mod device;
 mod product;
