@@ -115,7 +115,7 @@ macro_rules! pair {
 pub fn leaves(node: &Node) -> Vec<Leaf> {
     let node_user = format!("system:node:{}", node.name);
     let local = || vec![AltName::Dns("localhost".into()), AltName::Ip(Ipv4Addr::LOCALHOST.into())];
-    let of_node = vec![AltName::Dns(node.name.clone()), AltName::Ip(node.ip.into())];
+    let of_node = || vec![AltName::Dns(node.name.clone()), AltName::Ip(node.ip.into())];
     vec![
         server(pair!("apiserver"), "kube-apiserver", None, api_names(node)),
         client(pair!("apiserver-kubelet-client"), "kube-apiserver-kubelet-client", None),
@@ -123,9 +123,10 @@ pub fn leaves(node: &Node) -> Vec<Leaf> {
             authority: Authority::FrontProxy,
             ..client(pair!("front-proxy-client"), "front-proxy-client", None)
         },
-        server(pair!("kubelet"), &node_user, Some("system:nodes"), of_node),
+        server(pair!("kubelet"), &node_user, Some("system:nodes"), of_node()),
         server(pair!("controller-manager"), "controller-manager", None, local()),
         server(pair!("scheduler"), "scheduler", None, local()),
+        server(pair!("monitoring"), "monitoring", None, [local(), of_node()].concat()),
         // RBAC binds this group; nothing can lock out system:masters.
         kubeconfig("admin.conf", "kubernetes-admin", Some("geminios:cluster-admins")),
         kubeconfig("super-admin.conf", "kubernetes-super-admin", Some("system:masters")),

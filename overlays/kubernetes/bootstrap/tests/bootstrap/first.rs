@@ -33,6 +33,8 @@ const FILES: &str = "\
 0600 pki/front-proxy-client.key
 0600 pki/kubelet.crt
 0600 pki/kubelet.key
+0600 pki/monitoring.crt
+0600 pki/monitoring.key
 0600 pki/sa.key
 0600 pki/sa.pub
 0600 pki/scheduler.crt
@@ -61,7 +63,7 @@ fn a_first_run_makes_everything_and_says_so() {
          pki/sa.key: made (was missing)\n\
          pki/apiserver.crt: issued, valid until 2027-11-18 (was missing)"
     );
-    assert_eq!(report.lines.len(), 5 + 15);
+    assert_eq!(report.lines.len(), 5 + 16);
     scene.assert_sound("first run");
 }
 
@@ -94,6 +96,7 @@ fn certificates_say_what_they_should() {
         ("kubelet", "CN=system:node:geminios-0123abcd,O=system:nodes", "1", node),
         ("controller-manager", "CN=controller-manager", "1", local),
         ("scheduler", "CN=scheduler", "1", local),
+        ("monitoring", "CN=monitoring", "1", &format!("DNS:localhost IP:127.0.0.1 {node}")),
     ];
     for (stem, subject, purpose, expected) in cases {
         let certificate = certificate(&scene.read(&format!("pki/{stem}.crt")));
@@ -178,6 +181,7 @@ fn openssl_agrees() {
         ("ca", "kubelet", "sslserver"),
         ("ca", "controller-manager", "sslserver"),
         ("ca", "scheduler", "sslserver"),
+        ("ca", "monitoring", "sslserver"),
         ("ca", "apiserver-kubelet-client", "sslclient"),
         ("front-proxy-ca", "front-proxy-client", "sslclient"),
     ];

@@ -55,7 +55,7 @@ fn a_clock_in_1970_makes_certificates_that_a_right_one_renews() {
     scene.assert_sound("1970");
     let authority = scene.read("pki/ca.crt");
     scene.now = NOW;
-    assert_eq!(scene.plan().len(), 15);
+    assert_eq!(scene.plan().len(), 16);
     scene.run();
     scene.assert_sound("2026");
     assert_eq!(scene.read("pki/ca.crt"), authority);
@@ -74,7 +74,7 @@ fn an_authority_is_renewed_with_its_key_and_what_it_signed_stays() {
     let due = NOW + AUTHORITY_LIFE - AUTHORITY_LIFE / 3;
     scene.now = due;
     let report = scene.run();
-    assert_eq!(report.lines.len(), 15, "{report:?}"); // all leaves, which have long expired
+    assert_eq!(report.lines.len(), 16, "{report:?}"); // all leaves, which have long expired
     scene.now = due + DAY;
     let before = scene.contents();
     let lines = scene.run().lines;
@@ -120,11 +120,20 @@ fn another_address_changes_what_has_it() {
         report.lines.join("\n"),
         "node.env: geminios-0123abcd at 192.168.2.9\n\
          pki/apiserver.crt: issued, valid until 2027-11-18 (address or name changed)\n\
-         pki/kubelet.crt: issued, valid until 2027-11-18 (address or name changed)"
+         pki/kubelet.crt: issued, valid until 2027-11-18 (address or name changed)\n\
+         pki/monitoring.crt: issued, valid until 2027-11-18 (address or name changed)"
     );
     assert_eq!(
         scene.changed_since(&before),
-        ["node.env", "pki/apiserver.crt", "pki/apiserver.key", "pki/kubelet.crt", "pki/kubelet.key"]
+        [
+            "node.env",
+            "pki/apiserver.crt",
+            "pki/apiserver.key",
+            "pki/kubelet.crt",
+            "pki/kubelet.key",
+            "pki/monitoring.crt",
+            "pki/monitoring.key"
+        ]
     );
     scene.assert_sound("moved");
 }
@@ -139,6 +148,7 @@ fn another_name_changes_what_has_it() {
             "node.env: write",
             "pki/apiserver.crt: issue (address or name changed)",
             "pki/kubelet.crt: issue (address or name changed)",
+            "pki/monitoring.crt: issue (address or name changed)",
             "kubelet.conf: issue (content changed)"
         ]
     );
