@@ -39,7 +39,7 @@ fn a_node_is_ready_and_runs_a_workload_from_the_image() -> Result<()> {
     cluster.wait("deployment/demo", "condition=Available")?;
 
     let exec = |words: &[&str]| {
-        let mut arguments = vec!["exec", "deployment/demo", "--", "/demo"];
+        let mut arguments = vec!["exec", "deployment/demo", "--", "/usr/bin/demo"];
         arguments.extend(words);
         cluster.kubectl(&arguments)
     };
