@@ -46,6 +46,15 @@ pub struct Global {
     /// Without it: GEMINIOS_MIRROR, then the host's apt configuration
     #[arg(long = "mirror", global = true, help_heading = "Options of all verbs", value_name = "URL")]
     pub mirrors: Vec<String>,
+    /// Mirror of container registries, such as http://mirror.example:5000, or REGISTRY=URL for one registry; may be
+    /// repeated. Without it: GEMINIOS_REGISTRY_MIRROR, then the registries themselves
+    #[arg(
+        long = "registry-mirror",
+        global = true,
+        help_heading = "Options of all verbs",
+        value_name = "URL"
+    )]
+    pub registry_mirrors: Vec<String>,
     /// How verbs that report print
     #[arg(long, global = true, help_heading = "Options of all verbs", value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -148,7 +157,7 @@ pub struct Run {
     /// Folder for the disk and the firmware's variables; `run` in the build's folder if not given
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// No network but the forwarded ssh port
+    /// No network but the forwarded ports
     #[arg(long)]
     pub isolated: bool,
     /// Begin with an empty disk; otherwise the disk of the last run goes on
@@ -169,6 +178,10 @@ pub struct Run {
     /// Port on 127.0.0.1 that leads to the machine's ssh; the next free one if taken
     #[arg(long, default_value_t = 2222, value_name = "PORT")]
     pub ssh_port: u16,
+    /// Lead a port on 127.0.0.1 to a TCP port of the machine; those that overlays name are forwarded anyway,
+    /// by the same number or the next free one
+    #[arg(long, value_name = "HOST:MACHINE", value_parser = forward)]
+    pub forward: Vec<(u16, u16)>,
     /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<PathBuf>,
@@ -194,6 +207,9 @@ pub struct Inspect {
     /// List every file with its mode, owner and digest
     #[arg(long)]
     pub files: bool,
+    /// Write one file of the root to standard output, and nothing else, such as `--read /usr/bin/kube >kubectl`
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["packages", "files"])]
+    pub read: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -254,4 +270,13 @@ fn jobs(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err("give a number from 1 on".to_owned()),
         Ok(jobs) => Ok(jobs),
     }
+}
+
+/// `16443:6443`.
+fn forward(text: &str) -> Result<(u16, u16), String> {
+    let ports =
+        text.split_once(':').and_then(|(host, machine)| Some((host.parse().ok()?, machine.parse().ok()?)));
+    ports.filter(|&(host, machine)| host != 0 && machine != 0).ok_or_else(|| {
+        "two port numbers are wanted, of this host and of the machine, such as 16443:6443".to_owned()
+    })
 }

@@ -11,6 +11,8 @@ use crate::manifest::Manifest;
 
 /// The list of packages that every image carries.
 const PACKAGES: &str = "/usr/share/geminios/packages";
+/// The list of container images, where there are any.
+const CONTAINERS: &str = "/usr/share/geminios/container-images";
 
 /// An image file.
 pub struct Image {
@@ -24,6 +26,16 @@ pub struct ImagePackage {
     pub name: String,
     pub version: String,
     pub architecture: String,
+}
+
+/// A line of an image's list of container images.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Container {
+    pub name: String,
+    /// Of its index or manifest.
+    pub digest: String,
+    /// Bytes of its archive.
+    pub size: u64,
 }
 
 impl Image {
@@ -80,4 +92,16 @@ pub fn packages(contents: &Contents) -> Result<Vec<ImagePackage>> {
         packages.push(ImagePackage { name, version, architecture });
     }
     Ok(packages)
+}
+
+/// The container images that come with an image.
+pub fn containers(contents: &Contents) -> Vec<Container> {
+    // Most images have none, and no list of them.
+    let text = contents.read(CONTAINERS).unwrap_or_default();
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, digest, size) = (words.next()?, words.next()?, words.next()?.parse().ok()?);
+        Some(Container { name: name.to_owned(), digest: digest.to_owned(), size })
+    };
+    String::from_utf8_lossy(&text).lines().filter_map(line).collect()
 }

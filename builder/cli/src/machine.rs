@@ -17,14 +17,23 @@ pub struct Machine<'a> {
     pub firmware_vars: PathBuf,
     /// QEMU's data folders.
     pub data: Vec<PathBuf>,
-    /// Port on 127.0.0.1 that leads to port 22.
-    pub ssh_port: u16,
+    /// TCP ports on 127.0.0.1 that lead into the machine.
+    pub forwards: Vec<Forward>,
+    /// Where what the machine writes to its port `org.geminios.kubeconfig` goes.
+    pub kubeconfig: Option<PathBuf>,
     /// Lines for ~root/.ssh/authorized_keys.
     pub authorized_keys: String,
     /// Log the console here; otherwise it is on standard input and output.
     pub console_log: Option<PathBuf>,
-    /// No way out of the machine but the forwarded port.
+    /// No way out of the machine but the forwarded ports.
     pub isolated: bool,
+}
+
+/// A TCP port of the host's loopback that leads to one of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    pub host: u16,
+    pub machine: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +72,17 @@ impl Machine<'_> {
         arg("-device", "virtio-blk-pci,drive=disk,bootindex=0".into());
         arg("-device", "virtio-rng-pci".into());
         let restrict = if self.isolated { "on" } else { "off" };
-        arg(
-            "-netdev",
-            format!("user,id=lan,restrict={restrict},hostfwd=tcp:127.0.0.1:{}-:22", self.ssh_port),
-        );
+        let forwards = self
+            .forwards
+            .iter()
+            .map(|Forward { host, machine }| format!(",hostfwd=tcp:127.0.0.1:{host}-:{machine}"));
+        arg("-netdev", format!("user,id=lan,restrict={restrict}{}", forwards.collect::<String>()));
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
+        if let Some(file) = &self.kubeconfig {
+            arg("-chardev", format!("file,id=kubeconfig,path={}", path(file)));
+            arg("-device", "virtio-serial-pci".into());
+            arg("-device", "virtserialport,chardev=kubeconfig,name=org.geminios.kubeconfig".into());
+        }
         if let Some(watchdog) = &qemu.watchdog {
             arg("-device", watchdog.clone());
             arg("-action", "watchdog=reset".into());

@@ -3,9 +3,12 @@
 mod args;
 mod contents;
 mod failure;
+mod forward;
 mod image;
+mod images;
 mod indices;
 mod inputs;
+mod kubeconfig;
 mod machine;
 mod manifest;
 mod outputs;

@@ -32,6 +32,9 @@ pub struct Manifest {
     pub parts: BTreeMap<String, Part>,
     /// The files beside this one.
     pub files: BTreeMap<String, File>,
+    /// Archives of container images, by the images' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, Part>,
     /// Installed bytes by overlay.
     pub installed: BTreeMap<String, u64>,
 }

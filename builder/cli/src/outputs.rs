@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use geminios_boot::{EspFile, Uki, write_esp};
-use geminios_compose::Composed;
+use geminios_compose::{BuiltImage, Composed, Content};
 use geminios_disk::{Output, Outputs, Plan, write, write_sums};
 use geminios_model::Digest;
 use geminios_seal::Sealed;
@@ -70,7 +70,14 @@ impl Build<'_> {
     }
 
     /// Writes everything into `out`; the manifest comes last but for the sums.
-    pub fn write(&self, out: &Path, composed: &Composed, sealed: &Sealed, boot: &Boot) -> Result<Manifest> {
+    pub fn write(
+        &self,
+        out: &Path,
+        composed: &Composed,
+        sealed: &Sealed,
+        boot: &Boot,
+        images: &[BuiltImage],
+    ) -> Result<Manifest> {
         let Description { profile, board, .. } = self.description;
         let scratch = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(out)?;
         let esp = scratch.path().join("esp.fat");
@@ -87,14 +94,16 @@ impl Build<'_> {
         let Outputs { image, bmap, compressed } =
             write(&plan, out, &format!("{stem}.img"), self.compress, &self.session.terminal)?;
         let uki = small(out, &format!("{stem}.efi"), &boot.uki)?;
-        let bill = serde_json::to_vec_pretty(&sbom::cyclonedx(profile, self.lock))?;
+        let bill =
+            serde_json::to_vec_pretty(&sbom::cyclonedx(profile, self.lock, board.architecture, images))?;
         let sbom = small(out, &format!("{stem}.cdx.json"), &bill)?;
         let mut outputs: BTreeMap<&str, &Output> =
             BTreeMap::from([("image", &image), ("bmap", &bmap), ("uki", &uki), ("sbom", &sbom)]);
         if let Some(compressed) = &compressed {
             outputs.insert("compressed", compressed);
         }
-        let manifest = self.manifest(composed, sealed, boot, &outputs)?;
+        let mut manifest = self.manifest(composed, sealed, boot, &outputs)?;
+        manifest.images = images.iter().map(|image| (image.name.to_string(), image_part(image))).collect();
         let manifest_file = small(out, manifest::NAME, &(serde_json::to_vec_pretty(&manifest)?))?;
         write_sums(out, outputs.values().copied().chain([&manifest_file]))?;
         Ok(manifest)
@@ -139,9 +148,19 @@ impl Build<'_> {
                     ((*kind).to_owned(), File { name, size: output.size, sha256: output.sha256 })
                 })
                 .collect(),
+            images: BTreeMap::new(),
             installed: composed.installed.totals(),
         })
     }
+}
+
+/// A container image, by the archive that carries it.
+fn image_part(image: &BuiltImage) -> Part {
+    let sha256 = match &image.content {
+        Content::Blob { id, .. } => *id,
+        Content::Bytes(bytes) => Digest::of(bytes),
+    };
+    Part { size: image.content.len(), sha256 }
 }
 
 /// A small result, whole or not at all.

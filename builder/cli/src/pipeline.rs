@@ -43,6 +43,7 @@ impl Build<'_> {
             || rayon::join(|| self.packages(&blobs), || self.programs(&blobs)),
         );
         let (tools, packages, programs) = (tools?, rest.0?, rest.1?);
+        let images = self.images(&blobs, &programs)?;
         let overlays = self.overlays()?;
         let inputs = Inputs {
             profile: &self.description.profile,
@@ -52,6 +53,7 @@ impl Build<'_> {
             overlays: &overlays,
             packages: &packages,
             programs: &programs,
+            images: &images,
             scripts: &self.description.scripts,
             scripts_source: &self.description.scripts_source,
         };
@@ -70,10 +72,10 @@ impl Build<'_> {
         );
         fits.inspect_err(|_| self.tell_growth(out, &installed))?;
         let boot = self.boot(&composed, &sealed, initrd)?;
-        self.write(out, &composed, &sealed, &boot)
+        self.write(out, &composed, &sealed, &boot, &images)
     }
 
-    /// Everything the build reads from archives, in one go. Tools that are unpacked already are not asked for.
+    /// Everything the build reads from archives and registries, in one go. Tools that are unpacked already are not asked for.
     fn fetch(&self) -> Result<Blobs> {
         let mut sets = vec![IMAGE];
         for set in ["build", "rust", "go"] {
@@ -83,7 +85,8 @@ impl Build<'_> {
             }
         }
         let wanted = self.lock.packages.iter().filter(|p| sets.iter().any(|set| p.is_in(set)));
-        let wants: Vec<Want> = wanted.map(Want::from).collect();
+        let mut wants: Vec<Want> = wanted.map(Want::from).collect();
+        wants.extend(self.image_wants()?);
         let blobs = self.fetcher.blobs(&wants, DOWNLOADS, &self.session.terminal)?;
         Ok(blobs.into_iter().map(|blob| (blob.digest, blob)).collect())
     }
@@ -172,7 +175,7 @@ impl Build<'_> {
     }
 }
 
-/// Verified packages by digest.
+/// Verified packages, and blobs of container images, by digest.
 pub(crate) type Blobs = BTreeMap<Digest, Blob>;
 
 fn blob(blobs: &Blobs, package: &LockedPackage) -> Result<Blob> {

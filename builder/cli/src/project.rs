@@ -81,6 +81,7 @@ impl Project {
             overlays.push((parse::<Overlay>(&source)?, source, dir));
         }
         check_together(&overlays)?;
+        check_images(&profile, &profile_source, &overlays)?;
         let (tools, _) = self.table::<ToolTable>("tools.toml")?;
         let (scripts, scripts_source) = self.table::<ScriptTable>("overlays/scripts.toml")?;
         Ok(Description {
@@ -189,18 +190,53 @@ fn check_together(overlays: &[(Overlay, Source, PathBuf)]) -> Result<(), Diagnos
     Ok(())
 }
 
+/// No two container images have one name.
+fn check_images(
+    profile: &Profile,
+    profile_source: &Source,
+    overlays: &[(Overlay, Source, PathBuf)],
+) -> Result<(), Diagnostic> {
+    let mut taken = BTreeMap::new();
+    let own =
+        overlays.iter().flat_map(|(o, source, _)| o.images.iter().map(move |i| (source, &i.name, &o.name)));
+    for (source, name, overlay) in own {
+        if let Some(other) = taken.insert(name.as_str(), overlay) {
+            return Err(source
+                .complain(name.span(), format!("image `{name}` is in two overlays"))
+                .label(format!("overlay `{other}` makes it")));
+        }
+    }
+    for name in profile.images.iter().map(|wish| &wish.reference) {
+        if let Some(overlay) = taken.get(name.as_str()) {
+            return Err(profile_source
+                .complain(name.span(), format!("image `{name}` is made by overlay `{overlay}`"))
+                .help("remove this [[image]]: the overlay's comes with the disk anyway"));
+        }
+    }
+    Ok(())
+}
+
 /// Reads a text file.
 pub fn read(path: &Path) -> Result<Source> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Source::new(path, text))
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all; anybody may read it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o644)
+}
+
+/// Writes a file whole or not at all, for its owner only.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with_mode(path, bytes, 0o600)
+}
+
+fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let context = || format!("{} cannot be written", path.display());
     let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))
         .tempfile_in(folder)
         .with_context(context)?;
     file.write_all(bytes).with_context(context)?;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use geminios_fetch::{Fetcher, Mirrors, Steps, Store};
+use geminios_fetch::{Fetcher, Mirrors, Registries, Steps, Store};
 
 use crate::args::Global;
 use crate::project::{Description, Project};
@@ -64,7 +64,7 @@ impl Session {
         Ok(Steps::open(&self.cache()?)?)
     }
 
-    /// Downloads from the mirrors this host uses.
+    /// Downloads from the mirrors this host uses, and from registries.
     pub fn fetcher(&self, store: &Store) -> Result<Fetcher> {
         let environment = std::env::var("GEMINIOS_MIRROR").ok();
         let mirrors = Mirrors::discover(
@@ -72,6 +72,8 @@ impl Session {
             environment.as_deref(),
             std::path::Path::new("/etc/apt"),
         )?;
-        Ok(Fetcher::new(store.clone(), mirrors))
+        let environment = std::env::var("GEMINIOS_REGISTRY_MIRROR").ok();
+        let registries = Registries::discover(&self.global.registry_mirrors, environment.as_deref())?;
+        Ok(Fetcher::new(store.clone(), mirrors).with_registries(registries))
     }
 }

@@ -43,5 +43,6 @@ fn image(description: &Description) -> Wish {
 
 /// Digest of all that a lock answers to; a lock with another digest is older than its profile.
 pub fn digest(description: &Description) -> Digest {
-    wishes_digest(&description.profile.archives, &wishes(description))
+    let profile = &description.profile;
+    wishes_digest(&profile.archives, &wishes(description), &profile.images)
 }

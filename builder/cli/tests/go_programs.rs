@@ -53,7 +53,7 @@ fn project() -> TempDir {
     {
         fs::write(module.join(file), text).unwrap();
     }
-    edit(dir.path(), "profiles/x86-edge.toml", "\"postgresql\"]", "\"postgresql\", \"greeter\"]");
+    edit(dir.path(), "profiles/x86-edge.toml", "\"postgresql\"", "\"greeter\", \"postgresql\"");
     dir
 }
 

@@ -113,7 +113,7 @@ fn a_disk_that_fills_up_is_named_and_nothing_is_left_on_it() {
     let (cache, out) = (cold_cache(dir.path()), dir.path().join("out"));
     fs::create_dir(&out).unwrap();
     let steps = cache.join("steps");
-    fs::create_dir(&steps).unwrap();
+    fs::create_dir_all(&steps).unwrap();
     // (what is on a small disk, its size, words of the error)
     let cases = [(&steps, "100m", "No space left on device"), (&out, "60m", "the disk is full; make room")];
     for (full, size, words) in cases {

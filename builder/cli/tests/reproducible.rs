@@ -25,7 +25,8 @@ fn copy_tree(from: &Path, to: &Path) {
 
 /// A mirror of exactly the lock's packages, from the store of the first build.
 fn mirror(lock: &Lock, store: &Path, to: &Path) {
-    for package in lock.packages.iter().filter(|p| ["image", "build", "rust"].iter().any(|set| p.is_in(set)))
+    for package in
+        lock.packages.iter().filter(|p| ["image", "build", "rust", "go"].iter().any(|set| p.is_in(set)))
     {
         let digest = package.sha256.to_string();
         let file = to.join(&package.archive).join(&package.filename);
@@ -50,6 +51,19 @@ fn crates(to: &Path) {
                 fs::copy(&path, cache.join(path.file_name().unwrap())).unwrap();
             }
         }
+    }
+}
+
+/// The Go modules that the first build fetched, packed as they came, in the second build's otherwise empty cache; and
+/// where the user's Go takes the distribution from.
+fn modules(first_cache: &Path, cache: &Path, environment: &Path) {
+    let packed = "go/modules/cache/download";
+    fs::create_dir_all(cache.join(packed)).unwrap();
+    copy_tree(&first_cache.join(packed), &cache.join(packed));
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let config = config.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".config")));
+    if let Ok(text) = fs::read(config.unwrap_or_default().join("go/env")) {
+        fs::write(environment, text).unwrap();
     }
 }
 
@@ -99,6 +113,9 @@ fn two_builds_are_the_same_to_the_bit() {
     let lock = Lock::parse(&Source::new(&lock_path, fs::read_to_string(&lock_path).unwrap())).unwrap();
     mirror(&lock, &cache.join("store"), &elsewhere.path().join("mirror"));
     crates(&elsewhere.path().join("cargo"));
+    let second_cache = elsewhere.path().join("an empty cache");
+    let go_environment = elsewhere.path().join("go-env");
+    modules(&cache, &second_cache, &go_environment);
     fs::copy(GEMINIOS, elsewhere.path().join("geminios")).unwrap();
 
     let second = elsewhere.path().join("second");
@@ -114,10 +131,10 @@ fn two_builds_are_the_same_to_the_bit() {
     command.args(["-c", "umask 077; exec \"$@\"", "sh"]);
     run(command
         .arg(elsewhere.path().join("geminios"))
-        .args(["--jobs", "1", "--project"])
+        .args(["--jobs", "3", "--project"])
         .arg(&there)
         .arg("--cache")
-        .arg(elsewhere.path().join("an empty cache"))
+        .arg(&second_cache)
         .arg("--mirror")
         .arg(format!("file://{}", elsewhere.path().join("mirror/debian").display()))
         .arg("build")
@@ -127,6 +144,7 @@ fn two_builds_are_the_same_to_the_bit() {
         .current_dir("/")
         .env("HOME", elsewhere.path())
         .env("CARGO_HOME", elsewhere.path().join("cargo"))
+        .env("GOENV", &go_environment)
         .env("TZ", "Pacific/Chatham")
         .env("LANG", "tr_TR.UTF-8")
         .env("LC_ALL", "tr_TR.UTF-8")

@@ -8,6 +8,7 @@ use geminios_unpack::{Package, ToolSet};
 
 use crate::accounts::Accounts;
 use crate::error::ComposeError;
+use crate::images::BuiltImage;
 use crate::kernel::Kernel;
 use crate::lay::BuiltProgram;
 use crate::report::Installed;
@@ -15,7 +16,7 @@ use crate::rootfs::OverlaySource;
 use crate::tools::Tools;
 use crate::tree::{Entry, Node, Owner, Tree};
 use crate::units::Units;
-use crate::{caches, fixups, initrd, kernel, lay, merge, prune, scripts, sysusers, units, var};
+use crate::{caches, fixups, images, initrd, kernel, lay, merge, prune, scripts, sysusers, units, var};
 
 /// All that an image is composed of.
 #[derive(Clone, Copy)]
@@ -30,6 +31,8 @@ pub struct Inputs<'a> {
     pub packages: &'a [(LockedPackage, Package)],
     /// All programs of the overlays, compiled.
     pub programs: &'a [BuiltProgram],
+    /// All container images, of the overlays and of the profile, packed.
+    pub images: &'a [BuiltImage],
     pub scripts: &'a ScriptTable,
     pub scripts_source: &'a Source,
 }
@@ -94,7 +97,8 @@ pub(crate) fn assemble<'a>(inputs: &Inputs<'a>) -> Result<Assembled<'a>, Compose
         caches::put(&mut root, vec![(path, node)], "certificates", epoch)?;
     }
     package_list(&mut root, inputs.packages, epoch)?;
-    lay::lay(&mut root, inputs.overlays, inputs.programs, &accounts, epoch)?;
+    lay::lay(&mut root, inputs.overlays, (inputs.programs, inputs.images), &accounts, epoch)?;
+    images::put(&mut root, inputs.images, inputs.profile, epoch)?;
     sysusers::check(&root, &accounts)?;
     let units = Units::of(&root, inputs.overlays)?;
     units.write(&mut root, epoch)?;
@@ -136,6 +140,7 @@ fn programs_are_built(inputs: &Inputs<'_>) -> Result<(), ComposeError> {
                 let place = match program.place {
                     ProgramPlace::Initrd => "initrd",
                     ProgramPlace::Root => "root",
+                    ProgramPlace::Image => "image",
                 };
                 let message = format!("program `{}` for the {place} was not built", program.binary);
                 return Err(source

@@ -44,6 +44,9 @@ pub enum ComposeError {
     #[error("{path} of {owner} would be a folder, but {there} has a file or link there")]
     NoFolder { path: TreePath, owner: Owner, there: Owner },
 
+    #[error("{path} of {by} is taken: {there} puts something there\n  help: keep one of them")]
+    Taken { path: TreePath, by: Owner, there: Owner },
+
     #[error("{path} cannot be part of an overlay: {why}\n  help: {help}")]
     Rootfs { path: PathBuf, why: String, help: &'static str },
 

@@ -5,6 +5,7 @@ use geminios_model::{Digest, Program, ProgramPlace, TreePath};
 use crate::accounts::Accounts;
 use crate::content::Content;
 use crate::error::ComposeError;
+use crate::images::BuiltImage;
 use crate::rootfs::OverlaySource;
 use crate::tree::{Entry, Node, Owner, Tree};
 
@@ -31,7 +32,7 @@ impl BuiltProgram {
     }
 }
 
-/// Lays the overlays' files, programs, folders, links and alternatives over the tree, in the profile's order,
+/// Lays the overlays' files, programs, container images, folders, links and alternatives over the tree, in the profile's order,
 /// then sets declared owners.
 ///
 /// # Errors
@@ -40,7 +41,7 @@ impl BuiltProgram {
 pub(crate) fn lay(
     tree: &mut Tree,
     overlays: &[OverlaySource],
-    programs: &[BuiltProgram],
+    (programs, images): (&[BuiltProgram], &[BuiltImage]),
     accounts: &Accounts,
     mtime: u64,
 ) -> Result<(), ComposeError> {
@@ -48,6 +49,7 @@ pub(crate) fn lay(
     for source in overlays {
         layer.rootfs(source)?;
         layer.programs(source, programs)?;
+        layer.images(source, images)?;
         for d in &source.overlay.directories {
             layer.directory(source, d, accounts)?;
         }
@@ -127,6 +129,16 @@ impl Layer<'_> {
                     Entry::file(built.content.clone(), self.owner(source), self.mtime).with_mode(0o755);
                 self.put(source, built.program.path.clone(), place, entry)?;
             }
+        }
+        Ok(())
+    }
+
+    fn images(&mut self, source: &OverlaySource, images: &[BuiltImage]) -> Result<(), ComposeError> {
+        for image in images.iter().filter(|image| image.overlay.as_deref() == Some(source.name())) {
+            let of = source.overlay.images.iter().find(|of| *of.name == image.name);
+            let place = source.place_at(of.map_or(0..0, |of| of.name.span()));
+            let entry = Entry::file(image.content.clone(), self.owner(source), self.mtime);
+            self.put(source, image.path()?, place, entry)?;
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Installed {
             let Node::File(content) = &entry.node else { continue };
             let (overlay, package) = match &entry.owner {
                 Owner::Package(name) => (wisher(&packages, name), Some(name)),
-                Owner::Overlay(name) => (name.clone(), None),
+                Owner::Overlay(name) | Owner::Profile(name) => (name.clone(), None),
                 Owner::Fixup(_) => (FIXUPS.to_owned(), None),
             };
             let share = installed.overlays.entry(overlay).or_default();

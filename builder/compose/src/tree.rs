@@ -39,6 +39,7 @@ pub enum Node {
 pub enum Owner {
     Package(String),
     Overlay(String),
+    Profile(String),
     /// A declared step that does what a maintainer script would have done.
     Fixup(&'static str),
 }
@@ -48,6 +49,7 @@ impl fmt::Display for Owner {
         match self {
             Owner::Package(name) => write!(f, "package {name}"),
             Owner::Overlay(name) => write!(f, "overlay {name}"),
+            Owner::Profile(name) => write!(f, "profile {name}"),
             Owner::Fixup(name) => write!(f, "the fix-up for {name}"),
         }
     }

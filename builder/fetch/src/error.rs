@@ -4,6 +4,7 @@ use geminios_model::Digest;
 
 use crate::mirrors::MirrorError;
 use crate::store::StoreError;
+use crate::want::Origin;
 
 /// Why something was not fetched.
 #[derive(Debug, thiserror::Error)]
@@ -15,8 +16,8 @@ pub enum FetchError {
         files.iter().take_while(|_| files.len() <= 8).map(|gone| format!(" {}", gone.package)).collect::<String>()
     )]
     Gone { files: Vec<Gone> },
-    #[error("{path} was not fetched from archive `{archive}`:{}\n  help: {}", shown(tries), remedy(tries))]
-    Failed { archive: String, path: String, tries: Vec<Try> },
+    #[error("{path} was not fetched from {origin}:{}\n  help: {}", shown(tries), remedy(origin, tries))]
+    Failed { origin: Origin, path: String, tries: Vec<Try> },
     #[error(
         "{path} is not in the cache, and --offline forbids to fetch it\n  help: build once without --offline"
     )]
@@ -65,6 +66,8 @@ pub enum Fault {
     NotThere,
     #[error("it answered with status {0}")]
     Status(u16),
+    #[error("its token server {server} answered with status {status}")]
+    Token { server: String, status: u16 },
     #[error("its bytes are not the expected ones and were thrown away: digest {found}, expected {expected}")]
     WrongBytes { expected: Digest, found: Digest },
     #[error("its file has {found} bytes, expected {expected}")]
@@ -90,6 +93,7 @@ impl Fault {
             | Fault::WrongBytes { .. }
             | Fault::WrongSize { .. }
             | Fault::TooLong(_)
+            | Fault::Token { .. }
             | Fault::Refused(_) => false,
         }
     }
@@ -99,15 +103,30 @@ fn shown(tries: &[Try]) -> String {
     tries.iter().map(|t| format!("\n  {}: {}", t.address, t.fault)).collect()
 }
 
-fn remedy(tries: &[Try]) -> &'static str {
-    if tries
-        .iter()
-        .any(|t| matches!(t.fault, Fault::WrongBytes { .. } | Fault::WrongSize { .. } | Fault::TooLong(_)))
-    {
-        "do not trust that mirror; give another with --mirror"
-    } else if tries.iter().all(|t| matches!(t.fault, Fault::NotThere)) {
-        "look whether the suite's name is right; a mirror that is being updated has it again some minutes later"
-    } else {
-        "look at the network and try again: what came is kept; or give another mirror with --mirror"
+fn remedy(origin: &Origin, tries: &[Try]) -> &'static str {
+    let any = |wanted: fn(&Fault) -> bool| tries.iter().any(|t| wanted(&t.fault));
+    let lies = any(|f| matches!(f, Fault::WrongBytes { .. } | Fault::WrongSize { .. } | Fault::TooLong(_)));
+    let lacking = tries.iter().all(|t| matches!(t.fault, Fault::NotThere));
+    let closed = any(|f| matches!(f, Fault::Status(401 | 403) | Fault::Token { .. }));
+    match origin {
+        Origin::Archive(_) if lies => "do not trust that mirror; give another with --mirror",
+        Origin::Archive(_) if lacking => {
+            "look whether the suite's name is right; a mirror that is being updated has it again some minutes later"
+        }
+        Origin::Archive(_) => {
+            "look at the network and try again: what came is kept; or give another mirror with --mirror"
+        }
+        Origin::Registry(_) if lies => {
+            "do not trust that registry or mirror; give another with --registry-mirror"
+        }
+        Origin::Registry(_) if closed => {
+            "only what anybody may pull is fetched; save the image with `skopeo copy --all docker://NAME@DIGEST oci-archive:app.tar`, and name that file as its `archive`"
+        }
+        Origin::Registry(_) if lacking => {
+            "look whether the image's name and digest are right, and whether the registry still has it"
+        }
+        Origin::Registry(_) => {
+            "look at the network and try again: what came is kept; or give a mirror with --registry-mirror"
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, Once, OnceLock, PoisonError};
 
-use geminios_model::{Digest, LockedPackage, Progress, Silent, Unit};
+use geminios_model::{Digest, Progress, Silent, Unit};
 use ureq::Agent;
 
 use crate::error::{Fault, FetchError, Gone, Try};
@@ -17,39 +17,18 @@ use crate::part::Part;
 use crate::patience::Patience;
 use crate::percent;
 use crate::proxy::Proxies;
+use crate::registries::Registries;
 use crate::source::{End, Source, Wire};
 use crate::store::{Blob, Store, at};
-
-/// A file to fetch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Want {
-    /// Name of the archive.
-    pub archive: String,
-    /// Path below the archive's mirror.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    pub digest: Digest,
-    /// Name of the package, for the remedy when it is gone.
-    pub package: String,
-}
-
-impl From<&LockedPackage> for Want {
-    fn from(package: &LockedPackage) -> Self {
-        Want {
-            archive: package.archive.clone(),
-            path: package.filename.clone(),
-            size: package.size,
-            digest: package.sha256,
-            package: package.name.clone(),
-        }
-    }
-}
+use crate::want::{Origin, Want};
 
 /// Brings files from mirrors into a store. Only bytes with the expected digest get there.
 pub struct Fetcher {
     store: Store,
     mirrors: Mirrors,
+    registries: Registries,
+    /// Tokens of registries, by the address of a repository.
+    pub(crate) tokens: Mutex<BTreeMap<String, String>>,
     patience: Patience,
     pub(crate) proxies: Proxies,
     /// HTTP clients, for http and for https.
@@ -68,8 +47,15 @@ impl Fetcher {
 
     pub fn with_patience(store: Store, mirrors: Mirrors, patience: Patience) -> Self {
         let proxies = Proxies::from_environment(|name| std::env::var(name).ok());
-        let (agents, down) = Default::default();
-        Fetcher { store, mirrors, patience, proxies, agents, down, waited: Once::new(), offline: false }
+        let (registries, tokens, agents, down) = Default::default();
+        let (waited, offline) = (Once::new(), false);
+        Fetcher { store, mirrors, registries, tokens, patience, proxies, agents, down, waited, offline }
+    }
+
+    /// The same with mirrors of registries.
+    #[must_use]
+    pub fn with_registries(self, registries: Registries) -> Self {
+        Fetcher { registries, ..self }
     }
 
     /// A fetcher that has only the store.
@@ -82,19 +68,31 @@ impl Fetcher {
     /// # Errors
     /// No mirror gives it, or it has more than `limit` bytes.
     pub fn index(&self, archive: &str, path: &str, limit: u64) -> Result<Vec<u8>, FetchError> {
+        self.document(&Origin::Archive(archive.to_owned()), path, limit, &|_| Ok(()))
+    }
+
+    /// A file whose size is not known, from the first mirror whose bytes pass `check`.
+    pub(crate) fn document(
+        &self,
+        origin: &Origin,
+        path: &str,
+        limit: u64,
+        check: &dyn Fn(&[u8]) -> Result<(), Fault>,
+    ) -> Result<Vec<u8>, FetchError> {
         if self.offline {
             return Err(FetchError::Offline { path: path.to_owned() });
         }
         check_path(path)?;
         let mut tries = Vec::new();
-        for mirror in self.mirrors(archive)? {
-            let source = self.source(&mirror, path);
-            match source.small(limit, &self.patience_with(&mirror), &|_| {}) {
+        for mirror in self.mirrors(origin)? {
+            let source = self.source(origin, &mirror, path);
+            let come = source.small(limit, &self.patience_with(&mirror), &|_| {});
+            match come.and_then(|bytes| check(&bytes).map(|()| bytes)) {
                 Ok(bytes) => return Ok(bytes),
                 Err(fault) => tries.push(self.note(&mirror, &source, fault)),
             }
         }
-        Err(FetchError::Failed { archive: archive.to_owned(), path: path.to_owned(), tries })
+        Err(FetchError::Failed { origin: origin.clone(), path: path.to_owned(), tries })
     }
 
     /// A file that a verified index names.
@@ -108,12 +106,18 @@ impl Fetcher {
         digest: &Digest,
         size: u64,
     ) -> Result<Vec<u8>, FetchError> {
-        let package = String::new();
-        let want =
-            Want { archive: archive.to_owned(), path: path.to_owned(), size, digest: *digest, package };
-        let blob = match self.store.get(digest)? {
+        let (origin, package) = (Origin::Archive(archive.to_owned()), String::new());
+        self.bytes(&Want { origin, path: path.to_owned(), size, digest: *digest, package })
+    }
+
+    /// A small file's bytes, from the store or a mirror.
+    ///
+    /// # Errors
+    /// No mirror gives it with that digest; the store cannot be used.
+    pub fn bytes(&self, want: &Want) -> Result<Vec<u8>, FetchError> {
+        let blob = match self.store.get(&want.digest)? {
             Some(blob) => blob,
-            None => self.one(&want, &AtomicBool::new(false), &Silent)?,
+            None => self.one(want, &AtomicBool::new(false), &Silent)?,
         };
         Ok(fs::read(&blob.path).map_err(at(&blob.path))?)
     }
@@ -178,7 +182,7 @@ impl Fetcher {
         let stop = AtomicBool::new(false);
         let come = parallel(wants, jobs, &stop, |want| match self.one(want, &stop, progress) {
             Ok(blob) => Ok(Ok(blob)),
-            Err(FetchError::Failed { archive, path, tries }) if all_lack(&tries) => {
+            Err(FetchError::Failed { origin: Origin::Archive(archive), path, tries }) if all_lack(&tries) => {
                 Ok(Err(Gone { archive, path, package: want.package.clone() }))
             }
             Err(error) => Err(error),
@@ -218,8 +222,8 @@ impl Fetcher {
         };
         reached(part.len().min(want.size));
         let mut tries = Vec::new();
-        for mirror in self.mirrors(&want.archive)? {
-            let source = self.source(&mirror, &want.path);
+        for mirror in self.mirrors(&want.origin)? {
+            let source = self.source(&want.origin, &mirror, &want.path);
             let patience = &self.patience_with(&mirror);
             let wire = Wire { patience, stop, reached: &reached, warn: &|text| progress.warn(text) };
             match source.complete(&mut part, want.digest, want.size, &wire) {
@@ -236,12 +240,15 @@ impl Fetcher {
         if part.len() == 0 {
             part.discard();
         }
-        Err(FetchError::Failed { archive: want.archive.clone(), path: want.path.clone(), tries })
+        Err(FetchError::Failed { origin: want.origin.clone(), path: want.path.clone(), tries })
     }
 
-    /// The mirrors of an archive; those that could not be reached last.
-    fn mirrors(&self, archive: &str) -> Result<Vec<String>, FetchError> {
-        let mut mirrors = self.mirrors.of(archive)?;
+    /// Where an origin's files are; what could not be reached last.
+    fn mirrors(&self, origin: &Origin) -> Result<Vec<String>, FetchError> {
+        let mut mirrors = match origin {
+            Origin::Archive(archive) => self.mirrors.of(archive)?,
+            Origin::Registry(registry) => self.registries.of(registry),
+        };
         let down = self.down.lock().unwrap_or_else(PoisonError::into_inner);
         mirrors.sort_by_key(|mirror| down.contains(mirror));
         Ok(mirrors)
@@ -260,13 +267,22 @@ impl Fetcher {
         Try { address: source.to_string(), fault }
     }
 
-    fn source(&self, mirror: &str, path: &str) -> Source<'_> {
+    fn source<'a>(&'a self, origin: &Origin, mirror: &str, path: &str) -> Source<'a> {
         if let Some(folder) = mirror.strip_prefix("file:").and_then(local_path) {
             return Source::Local { path: Path::new(&percent::decoded(folder)).join(path) };
         }
-        let agent = self.agents[usize::from(mirror.starts_with("https:"))]
-            .get_or_init(|| http::agent(&self.patience, &self.proxies, mirror));
-        Source::Http { agent, address: format!("{mirror}/{}", percent::encoded(path)) }
+        let pull = matches!(origin, Origin::Registry(_)).then(|| self.pull(mirror, path));
+        let address = format!("{mirror}/{}", percent::encoded(path));
+        Source::Http { agent: self.agent(&address), address, pull }
+    }
+
+    pub(crate) fn agent(&self, address: &str) -> &Agent {
+        self.agents[usize::from(address.starts_with("https:"))]
+            .get_or_init(|| http::agent(&self.patience, &self.proxies, address))
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     fn check_room(&self, need: u64) -> Result<(), FetchError> {

@@ -1,6 +1,6 @@
 //! One request to an HTTP server.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustls_native_certs::load_native_certs;
 use ureq::http::{Response, header};
@@ -10,6 +10,7 @@ use ureq::{Agent, Body};
 use crate::error::Fault;
 use crate::patience::Patience;
 use crate::proxy::{self, Proxies};
+use crate::registry::Pull;
 
 /// An HTTP client for the addresses of one scheme.
 pub(crate) fn agent(patience: &Patience, proxies: &Proxies, address: &str) -> Agent {
@@ -41,23 +42,66 @@ fn roots() -> RootCerts {
     )
 }
 
-/// Asks for a file from byte `from` on.
+/// Asks for a file from byte `from` on; a registry that wants a token is asked again with one.
 pub(crate) fn get(
     agent: &Agent,
     address: &str,
     from: u64,
     patience: &Patience,
+    pull: Option<&Pull<'_>>,
 ) -> Result<Response<Body>, Fault> {
-    let mut request = agent.get(address);
-    if from > 0 {
-        request = request.header(header::RANGE, format!("bytes={from}-"));
+    let mut response = ask(agent, address, from, patience, pull)?;
+    if let (401, Some(pull)) = (response.status().as_u16(), pull)
+        && pull.log_in(&response, patience)?
+    {
+        response = ask(agent, address, from, patience, Some(pull))?;
     }
-    let response = request.call().map_err(|error| fault(error, patience))?;
     match response.status().as_u16() {
         200 | 206 | 416 => Ok(response),
         404 | 410 => Err(Fault::NotThere),
         other => Err(Fault::Status(other)),
     }
+}
+
+fn ask(
+    agent: &Agent,
+    address: &str,
+    from: u64,
+    patience: &Patience,
+    pull: Option<&Pull<'_>>,
+) -> Result<Response<Body>, Fault> {
+    let mut request = agent.get(address);
+    if from > 0 {
+        request = request.header(header::RANGE, format!("bytes={from}-"));
+    }
+    for (name, value) in pull.map(Pull::headers).unwrap_or_default() {
+        request = request.header(name, value);
+    }
+    request.call().map_err(|error| fault(error, patience))
+}
+
+/// A file of unknown size, up to `limit` bytes.
+pub(crate) fn small(
+    agent: &Agent,
+    address: &str,
+    limit: u64,
+    patience: &Patience,
+    pull: Option<&Pull<'_>>,
+) -> Result<Vec<u8>, Fault> {
+    let mut response = get(agent, address, 0, patience, pull)?;
+    if response.status() != 200 {
+        return Err(Fault::Status(response.status().as_u16()));
+    }
+    whole(&mut response.body_mut().as_reader(), limit, patience)
+}
+
+/// All that a reader gives, if it is no more than `limit` bytes.
+pub(crate) fn whole(reader: &mut dyn Read, limit: u64, patience: &Patience) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let read = reader.take(limit + 1).read_to_end(&mut bytes);
+    let got = bytes.len() as u64;
+    read.map_err(|error| Fault::Connection(format!("cut off after {got} bytes: {}", cut(&error, patience))))?;
+    if got > limit { Err(Fault::TooLong(limit)) } else { Ok(bytes) }
 }
 
 /// How many bytes an answer says to have.

@@ -27,6 +27,11 @@ pub enum MirrorError {
     )]
     Syntax { word: String, place: &'static str },
     #[error(
+        "`{}` in {place} is not a mirror of registries\n  help: write http://mirror.example:5000, or REGISTRY=URL for the registry REGISTRY alone (http or https)",
+        without_password(word)
+    )]
+    Registry { word: String, place: &'static str },
+    #[error(
         "no mirror of the archive `{archive}` is known: neither --mirror nor GEMINIOS_MIRROR nor the apt configuration of this host names one\n  help: give --mirror URL, or set GEMINIOS_MIRROR, to your Debian mirror, such as http://mirror.example/debian"
     )]
     None { archive: String },
@@ -116,7 +121,7 @@ impl Origin {
 }
 
 /// An address without a `/` at the end, if it is one.
-fn address_of(text: &str) -> Option<String> {
+pub(crate) fn address_of(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':')?;
     let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
     if text.contains(bad) {

@@ -1,11 +1,12 @@
 //! Percent-encoding (RFC 3986, section 2).
 
-/// A path for an address. `+` is encoded, too: some object stores take it for a space.
+/// A path for an address. `+` is encoded, too: some object stores take it for a space. `:` is not: registries look for
+/// it in digests, and not all of them decode.
 pub(crate) fn encoded(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
                 out.push(byte.into())
             }
             _ => out.push_str(&format!("%{byte:02X}")),

@@ -11,11 +11,12 @@ use crate::error::Fault;
 use crate::http;
 use crate::part::Part;
 use crate::patience::Patience;
+use crate::registry::Pull;
 use crate::store::StoreError;
 
 /// Where a file is on a mirror, and how it is asked for.
 pub(crate) enum Source<'a> {
-    Http { agent: &'a Agent, address: String },
+    Http { agent: &'a Agent, address: String, pull: Option<Pull<'a>> },
     Local { path: std::path::PathBuf },
 }
 
@@ -114,8 +115,8 @@ impl Source<'_> {
                 sought.map_err(|error| Fault::Refused(error.to_string()))?;
                 receive(&mut file, part, size, wire)
             }
-            Source::Http { agent, address } => {
-                let mut response = http::get(agent, address, from, wire.patience)?;
+            Source::Http { agent, address, pull } => {
+                let mut response = http::get(agent, address, from, wire.patience, pull.as_ref())?;
                 match response.status().as_u16() {
                     200 => {
                         if let Some(found) = http::length(&response).filter(|found| *found != size) {
@@ -157,22 +158,12 @@ impl Source<'_> {
     }
 
     fn attempt_small(&self, limit: u64, patience: &Patience) -> Result<Vec<u8>, Fault> {
-        let mut bytes = Vec::new();
-        let read = match self {
-            Source::Local { path } => open_local(path)?.0.take(limit + 1).read_to_end(&mut bytes),
-            Source::Http { agent, address } => {
-                let mut response = http::get(agent, address, 0, patience)?;
-                if response.status() != 200 {
-                    return Err(Fault::Status(response.status().as_u16()));
-                }
-                response.body_mut().as_reader().take(limit + 1).read_to_end(&mut bytes)
+        match self {
+            Source::Local { path } => http::whole(&mut open_local(path)?.0, limit, patience),
+            Source::Http { agent, address, pull } => {
+                http::small(agent, address, limit, patience, pull.as_ref())
             }
-        };
-        let got = bytes.len() as u64;
-        read.map_err(|error| {
-            Fault::Connection(format!("cut off after {got} bytes: {}", http::cut(&error, patience)))
-        })?;
-        if got > limit { Err(Fault::TooLong(limit)) } else { Ok(bytes) }
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Arch {
         }
     }
 
-    /// Go's name, as in GOARCH.
+    /// Go's name, as in GOARCH and in the configuration of container images.
     pub fn go(self) -> &'static str {
         self.debian()
     }

@@ -8,14 +8,18 @@ mod board;
 mod diagnostic;
 mod digest;
 mod document;
+mod image;
+mod image_name;
 mod located;
 mod lock;
+mod locked_image;
 mod overlay;
 mod path;
 mod profile;
 mod program;
 mod progress;
 mod scripts;
+mod stanza;
 mod tools;
 
 pub use arch::Arch;
@@ -23,8 +27,11 @@ pub use board::{Board, BootBackend, Firmware, Machine};
 pub use diagnostic::{Diagnostic, Source};
 pub use digest::{Digest, DigestError, Hasher};
 pub use document::{Document, parse, schema};
+pub use image::{ImageWish, OverlayImage};
+pub use image_name::{ImageName, ImageNameError};
 pub use located::Located;
 pub use lock::{ArchiveState, LOCK_FORMAT, Lock, LockedPackage, LockedScript};
+pub use locked_image::{BlobKind, LockedBlob, LockedImage};
 pub use overlay::{
     Alternative, Directory, Group, InitrdWish, Link, Overlay, OwnerOverride, Port, Prune, Replace, Units,
     User, Without,

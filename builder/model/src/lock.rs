@@ -3,15 +3,20 @@
 //! Goals of the format: a person can review a change to it in a diff; two tools that write the same
 //! lock write the same bytes; a reader that is too old says so instead of guessing. It is text in
 //! stanzas of `Key: value` lines (the grammar of Debian control files, without continuation lines):
-//! a head, then one stanza for each archive, then one for each package, sorted.
+//! a head, then one stanza for each archive, then one for each package, then one for each container image, sorted.
+//!
+//! Format 2 is format 1 with container images. A lock without them is written in format 1, so that it stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::{Arch, Diagnostic, Digest, ScriptKind, Source};
+use crate::stanza::{Stanza, stanzas};
+use crate::{Arch, Diagnostic, Digest, LockedImage, ScriptKind, Source};
 
-/// The newest format of locks that this code reads, and the one it writes.
-pub const LOCK_FORMAT: u32 = 1;
+/// The newest format of locks that this code reads.
+pub const LOCK_FORMAT: u32 = 2;
+/// The format of a lock without container images.
+const WITHOUT_IMAGES: u32 = 1;
 
 /// Exactly which packages an image and its tools are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub struct Lock {
     pub archives: Vec<ArchiveState>,
     /// Packages, sorted by name, architecture, version.
     pub packages: Vec<LockedPackage>,
+    /// Container images, sorted by name.
+    pub images: Vec<LockedImage>,
 }
 
 /// A suite as it was when the lock was made.
@@ -103,8 +110,9 @@ impl Lock {
 
     /// The lock as text; the same lock always gives the same bytes.
     pub fn to_text(&self) -> String {
+        let format = if self.images.is_empty() { WITHOUT_IMAGES } else { LOCK_FORMAT };
         let mut out = format!(
-            "Format: {LOCK_FORMAT}\nProfile: {}\nWishes: {}\nSource-Date-Epoch: {}\n",
+            "Format: {format}\nProfile: {}\nWishes: {}\nSource-Date-Epoch: {}\n",
             self.profile, self.wishes, self.source_date_epoch
         );
         let mut archives: Vec<_> = self.archives.iter().collect();
@@ -141,6 +149,11 @@ impl Lock {
                 let _ = writeln!(out, "Script: {} {} {written}", s.kind, s.sha256);
             }
         }
+        let mut images: Vec<_> = self.images.iter().collect();
+        images.sort_by_key(|image| &image.reference);
+        for image in images {
+            let _ = write!(out, "\n{}", image.to_text());
+        }
         out
     }
 
@@ -154,12 +167,12 @@ impl Lock {
             source.complain(0..0, "this lock is empty").help("make it anew with `geminios lock`")
         })?;
         let format: u32 = head.take("Format")?;
-        if format != LOCK_FORMAT {
+        if !(WITHOUT_IMAGES..=LOCK_FORMAT).contains(&format) {
             let line = source.text().find('\n').unwrap_or(0);
             return Err(source
                 .complain(
                     0..line,
-                    format!("this lock has format {format}; this geminios reads format {LOCK_FORMAT}"),
+                    format!("this lock has format {format}; this geminios reads formats {WITHOUT_IMAGES} to {LOCK_FORMAT}"),
                 )
                 .help("use the geminios that wrote it, or make it anew with `geminios lock`"));
         }
@@ -169,10 +182,20 @@ impl Lock {
             source_date_epoch: head.take("Source-Date-Epoch")?,
             archives: Vec::new(),
             packages: Vec::new(),
+            images: Vec::new(),
         };
         head.finish()?;
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for mut stanza in stanzas {
+            if stanza.has("Image") && format > WITHOUT_IMAGES {
+                let image = LockedImage::parse(&mut stanza)?;
+                if lock.images.iter().any(|other| other.reference == image.reference) {
+                    return Err(stanza.complain(&format!("{} stands twice in this lock", image.reference)));
+                }
+                stanza.finish()?;
+                lock.images.push(image);
+                continue;
+            }
             if !stanza.has("Package") {
                 lock.archives.push(ArchiveState {
                     archive: stanza.take("Archive")?,
@@ -194,6 +217,7 @@ impl Lock {
         // Whoever merged two locks by hand may have left another order; what is built does not depend on it.
         lock.archives.sort();
         lock.packages.sort_by(|a, b| a.place().cmp(&b.place()));
+        lock.images.sort_by(|a, b| a.reference.cmp(&b.reference));
         Ok(lock)
     }
 }
@@ -244,76 +268,4 @@ fn package(stanza: &mut Stanza<'_>) -> Result<LockedPackage, Diagnostic> {
     }
     package.scripts.sort();
     Ok(package)
-}
-
-/// `Key: value` lines without a blank line between them, each with its byte offset.
-struct Stanza<'a> {
-    source: &'a Source,
-    start: usize,
-    end: usize,
-    fields: Vec<(&'a str, &'a str, usize)>,
-}
-
-fn stanzas(source: &Source) -> Result<Vec<Stanza<'_>>, Diagnostic> {
-    let mut out: Vec<Stanza<'_>> = Vec::new();
-    let mut open = false;
-    let mut at = 0;
-    for raw in source.text().split_inclusive('\n') {
-        let line = raw.strip_suffix('\n').unwrap_or(raw);
-        if line.is_empty() {
-            open = false;
-        } else {
-            let Some((key, value)) = line.split_once(": ") else {
-                return Err(source
-                    .complain(at..at + line.len(), "a lock has lines of the form `Key: value`")
-                    .help("locks are not edited by hand; make it anew with `geminios lock`"));
-            };
-            if !open {
-                out.push(Stanza { source, start: at, end: at, fields: Vec::new() });
-                open = true;
-            }
-            if let Some(stanza) = out.last_mut() {
-                stanza.fields.push((key, value, at));
-                stanza.end = at + line.len();
-            }
-        }
-        at += raw.len();
-    }
-    Ok(out)
-}
-
-impl Stanza<'_> {
-    fn has(&self, key: &str) -> bool {
-        self.fields.iter().any(|(k, ..)| *k == key)
-    }
-
-    /// Takes the first field of that name out of the stanza.
-    fn take<T: std::str::FromStr>(&mut self, key: &str) -> Result<T, Diagnostic> {
-        let Some(index) = self.fields.iter().position(|(k, ..)| *k == key) else {
-            return Err(self.complain(&format!("this stanza of the lock has no `{key}:`")));
-        };
-        let (_, value, at) = self.fields.remove(index);
-        value.parse().map_err(|_| {
-            self.source
-                .complain(at..at + key.len() + 2 + value.len(), format!("`{value}` is no value for {key}:"))
-                .help("locks are not edited by hand; make it anew with `geminios lock`")
-        })
-    }
-
-    fn finish(&self) -> Result<(), Diagnostic> {
-        match self.fields.first() {
-            None => Ok(()),
-            Some((key, value, at)) => Err(self
-                .source
-                .complain(
-                    *at..at + key.len() + 2 + value.len(),
-                    format!("unknown or repeated key `{key}` in the lock"),
-                )
-                .help("this lock may come from a newer geminios; make it anew with `geminios lock`")),
-        }
-    }
-
-    fn complain(&self, message: &str) -> Diagnostic {
-        self.source.complain(self.start..self.end, message)
-    }
 }

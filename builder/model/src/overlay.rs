@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Document, Located, Program, Source, TreePath};
+use crate::{Diagnostic, Document, Located, OverlayImage, Program, Source, TreePath, image};
 
 /// What a component adds to the device.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -50,6 +50,9 @@ pub struct Overlay {
     /// Programs of this tree, compiled by the locked compiler.
     #[serde(default, rename = "program")]
     pub programs: Vec<Program>,
+    /// Container images made of such programs, loaded at boot.
+    #[serde(default, rename = "image")]
+    pub images: Vec<OverlayImage>,
     /// What the initrd needs.
     #[serde(default)]
     pub initrd: InitrdWish,
@@ -131,6 +134,9 @@ pub struct Port {
     pub protocol: String,
     /// What listens.
     pub purpose: String,
+    /// Whether `geminios run` leads a port of the host's loopback to it.
+    #[serde(default)]
+    pub forward: bool,
 }
 
 /// A folder to make.
@@ -271,11 +277,17 @@ impl Document for Overlay {
         for program in &self.programs {
             program.go.check(source)?;
         }
+        image::check(self, source)?;
         for port in &self.ports {
             if !["tcp", "udp"].contains(&port.protocol.as_str()) {
                 return Err(source
                     .complain(port.number.span(), format!("`{}` is not a protocol", port.protocol))
                     .help("write \"tcp\" or \"udp\""));
+            }
+            if port.forward && port.protocol != "tcp" {
+                return Err(source
+                    .complain(port.number.span(), "only a TCP port can be forwarded")
+                    .help("leave `forward` out"));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Document, Located, Source};
+use crate::{Diagnostic, Document, ImageWish, Located, Source};
 
 /// What an image is: the archives its packages come from, its overlays, sizes and boards.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,6 +25,9 @@ pub struct Profile {
     /// Debian archives.
     #[serde(rename = "archive")]
     pub archives: Vec<Archive>,
+    /// Container images from elsewhere that come with the disk.
+    #[serde(default, rename = "image")]
+    pub images: Vec<ImageWish>,
     /// Partition sizes.
     pub sizes: Sizes,
     /// Limits that fail the build with a table of what grew.
@@ -72,7 +75,7 @@ pub struct Budget {
     pub root: Option<Located<u64>>,
     /// The unified kernel image.
     pub uki: Option<Located<u64>>,
-    /// Installed size by overlay.
+    /// Installed size by overlay; that of the profile's own packages and images by the profile's name.
     #[serde(default)]
     pub installed: BTreeMap<String, Located<u64>>,
 }
@@ -123,6 +126,15 @@ impl Document for Profile {
                 ));
             }
         }
+        for (i, image) in self.images.iter().enumerate() {
+            image.check(source)?;
+            if self.images[..i].iter().any(|other| other.reference == image.reference) {
+                let reference = &image.reference;
+                return Err(source
+                    .complain(reference.span(), format!("image `{reference}` stands twice in this profile"))
+                    .help("remove one of the two; two versions have two tags"));
+            }
+        }
         for (key, size) in [
             ("esp", &self.sizes.esp),
             ("root", &self.sizes.root),
@@ -137,7 +149,7 @@ impl Document for Profile {
             }
         }
         for (overlay, limit) in &self.budget.installed {
-            if !self.overlays.iter().any(|o| o.as_str() == overlay) {
+            if overlay != self.name.as_str() && !self.overlays.iter().any(|o| o.as_str() == overlay) {
                 return Err(source.complain(
                     limit.span(),
                     format!("a budget for overlay `{overlay}`, which this profile does not use"),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Located, Source, TreePath};
+use crate::{Diagnostic, ImageName, Located, Source, TreePath};
 
 /// A program of this tree.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -17,6 +17,8 @@ pub struct Program {
     pub path: TreePath,
     /// Which tree it goes into.
     pub place: ProgramPlace,
+    /// Which of the overlay's images it goes into, if its place is one.
+    pub image: Option<Located<ImageName>>,
     /// How it is compiled, where it is Go.
     #[serde(default)]
     pub go: GoWish,
@@ -46,6 +48,7 @@ impl Default for GoWish {
 pub enum ProgramPlace {
     Initrd,
     Root,
+    Image,
 }
 
 impl GoWish {

@@ -84,7 +84,7 @@ fn a_misspelt_key_names_the_line_and_the_key_that_was_meant() {
      --> profiles/edge.toml:5:1
       |
     5 | overlay = ["base"]
-      | ^^^^^^^ unknown field `overlay`, expected one of `name`, `description`, `version`, `boards`, `overlays`, `packages`, `archive`, `sizes`, `budget`
+      | ^^^^^^^ unknown field `overlay`, expected one of `name`, `description`, `version`, `boards`, `overlays`, `packages`, `archive`, `image`, `sizes`, `budget`
       |
       = help: did you mean `overlays`?
     "#);
@@ -204,11 +204,11 @@ fn boards_and_scripts() {
 
 #[test]
 fn a_lock_of_a_newer_format_is_refused_in_so_many_words() {
-    insta::assert_snapshot!(lock_complaint(&LOCK.replace("Format: 1", "Format: 2")), @r"
-    error: this lock has format 2; this geminios reads format 1
+    insta::assert_snapshot!(lock_complaint(&LOCK.replace("Format: 1", "Format: 3")), @r"
+    error: this lock has format 3; this geminios reads formats 1 to 2
      --> profiles/edge.lock:1:1
       |
-    1 | Format: 2
+    1 | Format: 3
       | ^^^^^^^^^
       |
       = help: use the geminios that wrote it, or make it anew with `geminios lock`

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use debversion::Version;
-use geminios_model::{Digest, Lock, LockedPackage};
+use geminios_model::{Digest, ImageName, Lock, LockedImage, LockedPackage};
 use serde::Serialize;
 
 use crate::relation::parse_version;
@@ -12,13 +12,15 @@ use crate::relation::parse_version;
 pub struct Changes {
     /// Changed packages of each set that has any, by name.
     pub sets: BTreeMap<String, Vec<Change>>,
-    /// Bytes of all .debs that the old lock does not have.
+    /// Changed container images, by name; their digests stand for versions.
+    pub images: Vec<Change>,
+    /// Bytes of all files that the old lock does not have.
     pub download: u64,
-    /// Bytes of all .debs of the new lock, less those of the old one.
+    /// Bytes of all files of the new lock, less those of the old one.
     pub size_delta: i64,
 }
 
-/// One package of one set.
+/// One package of one set, or one container image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     pub kind: ChangeKind,
@@ -54,6 +56,7 @@ pub fn diff(old: &Lock, new: &Lock) -> Changes {
             changes.sets.insert(set.clone(), changed);
         }
     }
+    changes.images = diff_images(old, new);
     let (had, has) = (blobs(old), blobs(new));
     changes.download =
         has.iter().filter(|(digest, _)| !had.contains_key(*digest)).map(|(_, size)| size).sum();
@@ -62,7 +65,9 @@ pub fn diff(old: &Lock, new: &Lock) -> Changes {
 }
 
 fn blobs(lock: &Lock) -> BTreeMap<Digest, u64> {
-    lock.packages.iter().map(|p| (p.sha256, p.size)).collect()
+    let packages = lock.packages.iter().map(|p| (p.sha256, p.size));
+    let images = lock.images.iter().flat_map(|image| &image.blobs).map(|blob| (blob.sha256, blob.size));
+    packages.chain(images).collect()
 }
 
 fn delta(new: u64, old: u64) -> i64 {
@@ -96,6 +101,34 @@ fn diff_set(old: &Lock, new: &Lock, set: &str) -> Vec<Change> {
     changes
 }
 
+fn diff_images(old: &Lock, new: &Lock) -> Vec<Change> {
+    let of = |lock: &'_ Lock| -> BTreeMap<ImageName, LockedImage> {
+        lock.images.iter().map(|image| (image.reference.clone(), image.clone())).collect()
+    };
+    let (had, has) = (of(old), of(new));
+    let names: BTreeSet<&ImageName> = had.keys().chain(has.keys()).collect();
+    // As much of a digest as docker and git show.
+    let short = |image: &LockedImage| format!("sha256:{:.12}", image.digest.to_string());
+    let changes = names.into_iter().filter_map(|name| {
+        let (a, b) = (had.get(name), has.get(name));
+        let kind = match (a, b) {
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Removed,
+            (Some(a), Some(b)) if a == b => return None,
+            (Some(_), Some(_)) => ChangeKind::Replaced,
+        };
+        Some(Change {
+            kind,
+            package: name.to_string(),
+            old: a.map(short),
+            new: b.map(short),
+            reason: None,
+            size_delta: delta(b.map_or(0, LockedImage::size), a.map_or(0, LockedImage::size)),
+        })
+    });
+    changes.collect()
+}
+
 fn order(old: &str, new: &str) -> ChangeKind {
     let version = |text| -> Option<Version> { parse_version(text) };
     match version(new).cmp(&version(old)) {
@@ -106,9 +139,9 @@ fn order(old: &str, new: &str) -> ChangeKind {
 }
 
 impl Changes {
-    /// Whether the two locks have the same packages.
+    /// Whether the two locks have the same packages and container images.
     pub fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.sets.is_empty() && self.images.is_empty()
     }
 }
 
@@ -125,7 +158,8 @@ impl ChangeKind {
 
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (set, changes) in &self.sets {
+        let images = (!self.images.is_empty()).then_some(("container images", &self.images));
+        for (set, changes) in self.sets.iter().map(|(set, changes)| (set.as_str(), changes)).chain(images) {
             let counts: Vec<String> = ChangeKind::ALL
                 .iter()
                 .map(|(kind, word, _)| (changes.iter().filter(|c| c.kind == *kind).count(), word))

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use geminios_model::{Archive, ArchiveState, Digest, Lock, LockedPackage, LockedScript};
+use geminios_model::{Archive, ArchiveState, Digest, ImageWish, Lock, LockedPackage, LockedScript};
 
 use crate::solve::{Solution, Wish};
 
@@ -16,7 +16,7 @@ pub enum PlanError {
     TwoContents { name: String, version: String, first: Digest, second: Digest },
 }
 
-/// Puts a lock together. A package that several sets hold becomes one stanza.
+/// Puts a lock together, as yet without container images. A package that several sets hold becomes one stanza.
 ///
 /// # Errors
 /// A package whose scripts are not in `scripts`, or one that two solutions have with other bytes.
@@ -55,13 +55,16 @@ pub fn assemble(
     let mut archives = archives;
     archives.sort();
     let source_date_epoch = archives.iter().map(|archive| archive.date).max().unwrap_or(0);
-    Ok(Lock { profile: profile.to_owned(), wishes, source_date_epoch, archives, packages })
+    let images = Vec::new();
+    Ok(Lock { profile: profile.to_owned(), wishes, source_date_epoch, archives, packages, images })
 }
 
-/// Digest of all that a lock answers to: archives, suites, components, and what each set asks for and leaves out.
+/// Digest of all that a lock answers to: archives, suites, components, what each set asks for and leaves out, and
+/// container images.
 ///
-/// The order of packages does not count, nor do reasons and keys: they choose no package.
-pub fn wishes_digest(archives: &[Archive], wishes: &[Wish]) -> Digest {
+/// The order of packages and images does not count, nor do reasons and keys: they choose no package. Nor does it count
+/// which archive an image is taken from: its digest chooses it.
+pub fn wishes_digest(archives: &[Archive], wishes: &[Wish], images: &[ImageWish]) -> Digest {
     let mut words: Vec<String> = vec!["geminios-wishes-1".to_owned()];
     for archive in archives {
         words.extend(["archive".to_owned(), archive.name.to_string()]);
@@ -80,6 +83,10 @@ pub fn wishes_digest(archives: &[Archive], wishes: &[Wish]) -> Digest {
         words.extend(packages);
         words.extend(wish.without.keys().map(|package| format!("without {package}")));
     }
+    let mut images: Vec<String> =
+        images.iter().map(|image| format!("container {} {}", image.reference, image.pinned())).collect();
+    images.sort();
+    words.extend(images);
     Digest::of_parts(words.iter().map(String::as_bytes))
 }
 

@@ -4,7 +4,10 @@
 mod archive;
 
 use archive::{index, newest, wish};
-use geminios_model::{ArchiveState, Digest, Lock, LockedScript, ScriptKind, Source};
+use geminios_model::{
+    ArchiveState, BlobKind, Digest, ImageWish, Located, Lock, LockedBlob, LockedImage, LockedScript,
+    ScriptKind, Source,
+};
 use geminios_resolve::{ScriptInfo, Solution, Wish, assemble, diff, why, wishes_digest};
 
 fn scripts(solutions: &[Solution]) -> ScriptInfo {
@@ -20,7 +23,7 @@ fn lock(stanzas: &str, wishes: &[Wish]) -> Lock {
     let index = index(stanzas);
     let solutions: Vec<Solution> = wishes.iter().map(|wish| newest(&index, wish).unwrap()).collect();
     let archives = vec![state("trixie-updates", 7), state("trixie", 5)];
-    assemble("x86-edge", wishes_digest(&[], wishes), archives, &solutions, &scripts(&solutions)).unwrap()
+    assemble("x86-edge", wishes_digest(&[], wishes, &[]), archives, &solutions, &scripts(&solutions)).unwrap()
 }
 
 fn named(set: &str, wanted: &str) -> Wish {
@@ -118,7 +121,7 @@ fn other_bytes_under_the_same_version_are_a_change() {
 #[test]
 fn the_digest_of_wishes_changes_with_what_is_asked_for_only() {
     let base = wish("app lib", "perl");
-    let digest = |wish: &Wish| wishes_digest(&[], std::slice::from_ref(wish));
+    let digest = |wish: &Wish| wishes_digest(&[], std::slice::from_ref(wish), &[]);
     let same = [
         Wish { packages: base.packages.iter().rev().cloned().collect(), ..base.clone() },
         Wish { without: [("perl".to_owned(), "another reason".to_owned())].into(), ..base.clone() },
@@ -136,5 +139,49 @@ fn the_digest_of_wishes_changes_with_what_is_asked_for_only() {
     ];
     for wish in &other {
         assert_ne!(digest(wish), digest(&base), "{wish:?}");
+    }
+}
+
+#[test]
+fn container_images_are_changes_too() {
+    let image = |tag: &str, digest: &str| {
+        let (sha256, kind) = (Digest::of(digest), BlobKind::Manifest);
+        LockedImage {
+            reference: format!("registry.example/app:{tag}").parse().unwrap(),
+            digest: sha256,
+            architecture: geminios_model::Arch::Amd64,
+            blobs: vec![LockedBlob { kind, sha256, size: 3_000_000 }],
+        }
+    };
+    let old =
+        Lock { images: vec![image("1", "a"), image("2", "b")], ..lock("app 1", &[named("image", "app")]) };
+    let new = Lock { images: vec![image("2", "c"), image("3", "a")], ..old.clone() };
+    assert_eq!(
+        diff(&old, &new).to_string(),
+        "\
+container images: 1 added, 1 removed, 1 replaced
+  + registry.example/app:3  sha256:ca978112ca1b                           +3.0 MB
+  - registry.example/app:1  sha256:ca978112ca1b                           -3.0 MB
+  ~ registry.example/app:2  sha256:3e23e8160039 -> sha256:2e7d2c03a950       +0 B
+Download: 3.0 MB, in all +0 B."
+    );
+    assert!(diff(&old, &old).is_empty());
+}
+
+#[test]
+fn the_digest_of_wishes_knows_images_by_name_and_digest() {
+    let digest = |images: &[ImageWish]| wishes_digest(&[], &[], images);
+    let image = |tag: &str, hex: char| ImageWish {
+        reference: Located::nowhere(format!("registry.example/app:{tag}").parse().unwrap()),
+        digest: Some(Located::nowhere(format!("sha256:{}", hex.to_string().repeat(64)))),
+        archive: None,
+    };
+    let (one, two) = (image("1", 'a'), image("2", 'b'));
+    let base = digest(&[one.clone(), two.clone()]);
+    assert_eq!(digest(&[two.clone(), one.clone()]), base);
+    let from = ImageWish { archive: Some(Located::nowhere("app.tar".into())), ..one.clone() };
+    assert_eq!(digest(&[from, two.clone()]), base);
+    for other in [vec![], vec![one.clone()], vec![one.clone(), image("2", 'c')], vec![one, image("3", 'b')]] {
+        assert_ne!(digest(&other), base);
     }
 }

@@ -35,7 +35,7 @@ var components = []component{
 	{"kube-apiserver", server(apiserver.NewAPIServerCommand)},
 	{"kube-controller-manager", server(controllers.NewControllerManagerCommand)},
 	{"kube-proxy", server(proxy.NewProxyCommand)},
-	{"kube-scheduler", server(scheduler.NewSchedulerCommand)},
+	{"kube-scheduler", server(func() *cobra.Command { return scheduler.NewSchedulerCommand() })},
 	{"kubectl", kubectl},
 	{"kubelet", server(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) })},
 }
@@ -81,7 +81,7 @@ func server(command func() *cobra.Command) func() int {
 
 // kubectl sets the verbosity before its constructor, which already logs; so does upstream's main.
 func kubectl() int {
-	_ = logs.GlogSetter(cmd.GetLogVerbosity(os.Args))
+	_, _ = logs.GlogSetter(cmd.GetLogVerbosity(os.Args))
 	if err := cli.RunNoErrOutput(cmd.NewDefaultKubectlCommand()); err != nil {
 		util.CheckErr(err) // prints it and exits with its own code
 	}

@@ -91,7 +91,7 @@ fn check_fresh(description: &Description, lock: &Lock) -> Result<()> {
     if lock.wishes != wishes::digest(description) {
         return Err(Stale {
             message: format!(
-                "{} is older than what it was made for: archives, packages or what is left out changed in {}, its overlays or tools.toml",
+                "{} is older than what it was made for: archives, packages, what is left out or container images changed in {}, its overlays or tools.toml",
                 description.lock_path.display(),
                 description.profile_source.path().display()
             ),
@@ -131,6 +131,9 @@ impl Report for Built {
         }
         for (name, part) in &m.parts {
             rows.push(vec![name.clone(), String::new(), megabytes(part.size)]);
+        }
+        for (name, part) in &m.images {
+            rows.push(vec!["container".into(), name.clone(), megabytes(part.size)]);
         }
         let versions: Vec<String> =
             m.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();

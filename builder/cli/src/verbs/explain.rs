@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
-use geminios_model::Lock;
+use geminios_model::{ImageWish, Lock, Profile};
 use geminios_resolve::why;
 use serde::Serialize;
 
@@ -49,6 +49,8 @@ struct OverlaySummary {
     enables: Vec<String>,
     ports: Vec<String>,
     programs: Vec<String>,
+    /// Container images that come with the disk.
+    images: Vec<String>,
 }
 
 /// Why one package is in the image.
@@ -112,7 +114,13 @@ fn explanation(description: &Description) -> Result<Explanation> {
                 .iter()
                 .map(|p| format!("{}/{} {}", p.number, p.protocol, p.purpose))
                 .collect(),
-            programs: overlay.programs.iter().map(|p| p.path.to_string()).collect(),
+            programs: overlay
+                .programs
+                .iter()
+                .filter(|p| p.image.is_none())
+                .map(|p| p.path.to_string())
+                .collect(),
+            images: overlay.images.iter().map(|image| image.name.to_string()).collect(),
             ..brings(&overlay.name)
         })
         .collect();
@@ -120,6 +128,7 @@ fn explanation(description: &Description) -> Result<Explanation> {
     overlays.push(OverlaySummary {
         description: "what the profile itself wishes for".into(),
         wishes: profile.packages.iter().map(ToString::to_string).collect(),
+        images: images(profile, lock.as_ref()),
         ..brings(&profile.name)
     });
     overlays.push(OverlaySummary { description: "what every Debian has".into(), ..brings(ESSENTIAL) });
@@ -141,6 +150,19 @@ fn explanation(description: &Description) -> Result<Explanation> {
         }),
         overlays,
     })
+}
+
+/// The profile's container images, with their sizes if they are locked.
+fn images(profile: &Profile, lock: Option<&Lock>) -> Vec<String> {
+    let size = |wish: &ImageWish| {
+        let locked = lock?.images.iter().find(|image| image.reference == *wish.reference)?;
+        Some(format!(" ({})", megabytes(locked.size())))
+    };
+    profile
+        .images
+        .iter()
+        .map(|wish| format!("{}{}", wish.reference, size(wish).unwrap_or_default()))
+        .collect()
 }
 
 /// The image's packages, with the sizes of their .debs, by the wish at the end of each one's chain.
@@ -190,6 +212,7 @@ impl Report for Explanation {
             row("brings", format!("{count}, {} to fetch", megabytes(overlay.download)));
             row("enables", overlay.enables.join(" "));
             row("programs", overlay.programs.join(" "));
+            row("images", overlay.images.join(", "));
             row("ports", overlay.ports.join(", "));
             for (package, reason) in &overlay.left_out {
                 row("leaves out", format!("{package}: {reason}"));

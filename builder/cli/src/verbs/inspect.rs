@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use anyhow::Result;
 use geminios_model::{Digest, Progress, Unit};
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::Inspect as Args;
 use crate::contents::Entry;
-use crate::image::{Image, ImagePackage, packages};
+use crate::image::{Container, Image, ImagePackage, containers, packages};
 use crate::manifest::Manifest;
 use crate::report::{self, Report, table};
 use crate::session::Session;
@@ -25,6 +26,8 @@ struct Inspection {
     kernel: String,
     cmdline: String,
     packages: Vec<ImagePackage>,
+    /// Container images that are loaded at boot.
+    containers: Vec<Container>,
     /// Installed bytes by overlay, where the build's manifest is beside the image.
     installed: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,6 +56,9 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
     verify(&image.layout.region(&root.name)?, &image.layout.region(&tree.name)?, &root_hash)?;
     session.terminal.end("verify", "every byte of the root matches its root hash");
     let contents = image.contents()?;
+    if let Some(path) = &args.read {
+        return Ok(std::io::stdout().write_all(&contents.read(path)?)?);
+    }
     let kernel = image.layout.kernels.first();
     let inspection = Inspection {
         image: image.path.display().to_string(),
@@ -75,6 +81,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         kernel: kernel.map(|k| k.uname.clone()).unwrap_or_default(),
         cmdline: kernel.map(|k| k.cmdline.clone()).unwrap_or_default(),
         packages: packages(&contents)?,
+        containers: containers(&contents),
         installed: image
             .path
             .parent()
@@ -119,6 +126,11 @@ impl Report for Inspection {
             out.push_str(&table(
                 &rows.iter().map(|(n, b)| vec![(*n).clone(), megabytes(**b)]).collect::<Vec<_>>(),
             ));
+        }
+        if !self.containers.is_empty() {
+            out.push_str("\ncontainer images\n");
+            let row = |c: &Container| vec![c.name.clone(), c.digest.clone(), megabytes(c.size)];
+            out.push_str(&table(&self.containers.iter().map(row).collect::<Vec<_>>()));
         }
         if self.list_packages {
             out.push_str("\npackages\n");

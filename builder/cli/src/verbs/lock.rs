@@ -3,11 +3,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use geminios_fetch::{Fetcher, Want};
-use geminios_model::{Digest, LockedPackage, LockedScript};
+use geminios_model::{Digest, Lock, LockedPackage, LockedScript};
 use geminios_resolve::{Changes, Preferences, ScriptInfo, Solution, assemble, diff, solve};
 use serde::Serialize;
 
 use crate::args::{Format, Lock as Args};
+use crate::images;
 use crate::indices::Indices;
 use crate::project::{Description, write_whole};
 use crate::report::{self, Report};
@@ -61,14 +62,15 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         solutions.push(solution);
     }
     let scripts = scripts(session, &fetcher, old.as_ref(), &solutions)?;
-    let lock = assemble(
+    let mut lock = assemble(
         &description.profile.name,
         wishes::digest(&description),
         indices.states,
         &solutions,
         &scripts,
     )?;
-    let empty = geminios_model::Lock { packages: Vec::new(), archives: Vec::new(), ..lock.clone() };
+    lock.images = images::lock(session, &description, &fetcher, &store, old.as_ref())?;
+    let empty = Lock { packages: Vec::new(), archives: Vec::new(), images: Vec::new(), ..lock.clone() };
     let changes = diff(old.as_ref().unwrap_or(&empty), &lock);
     let up_to_date = old.as_ref() == Some(&lock);
     let write = !args.dry_run && !up_to_date;
@@ -88,11 +90,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
     report::print(&locked, session.global.format)
 }
 
-fn preferences(
-    old: Option<&geminios_model::Lock>,
-    set: &str,
-    update: Option<&[String]>,
-) -> Result<Preferences> {
+fn preferences(old: Option<&Lock>, set: &str, update: Option<&[String]>) -> Result<Preferences> {
     Ok(match (old, update) {
         (None, _) | (_, Some([])) => Preferences::newest(),
         (Some(lock), None) => Preferences::keep(lock, set),
@@ -115,7 +113,7 @@ fn warn_unused(session: &Session, description: &Description, set: &str, name: &s
 fn scripts(
     session: &Session,
     fetcher: &Fetcher,
-    old: Option<&geminios_model::Lock>,
+    old: Option<&Lock>,
     solutions: &[Solution],
 ) -> Result<ScriptInfo> {
     let known: BTreeMap<Digest, &LockedPackage> =

@@ -1,20 +1,19 @@
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use geminios_unpack::ToolSet;
 
 use crate::args::{Accel, Run};
-use crate::machine::{Acceleration, Machine};
+use crate::kubeconfig::Handover;
+use crate::machine::{Acceleration, Forward, Machine};
 use crate::manifest::Manifest;
 use crate::session::Session;
 use crate::verbs::build::out_folder;
-use crate::{pipeline, probe};
+use crate::{forward, kubeconfig, pipeline, probe};
 
 /// How long a machine may take to answer on its ssh port before we say that it is late.
 const LATE: Duration = Duration::from_secs(300);
@@ -27,7 +26,9 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
     let qemu = pipeline::toolset(session, &description.lock()?, "qemu")?;
     let state = args.state.clone().unwrap_or_else(|| out.join("run"));
     let board = &description.board;
-    let ssh_port = Port::claim(args.ssh_port)?;
+    let ports = forward::claim(&forward::wishes(&description.overlays, args.ssh_port, &args.forward))?;
+    let forwards: Vec<Forward> = ports.iter().map(|port| port.forward).collect();
+    let handover = forward::to(&forwards, kubeconfig::API).map(|port| Handover::new(&state, port));
     let machine = Machine {
         board,
         accel: match args.accel {
@@ -41,7 +42,8 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         firmware_code: qemu.path(&board.qemu.firmware_code),
         firmware_vars: state.join("vars.fd"),
         data: data_folders(&qemu),
-        ssh_port: ssh_port.number,
+        kubeconfig: handover.as_ref().map(|handover| handover.raw().to_owned()),
+        forwards,
         authorized_keys: authorized_keys(args.ssh_key.as_deref())?,
         console_log: args.headless.then(|| state.join("console.log")),
         isolated: args.isolated,
@@ -53,8 +55,23 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         return Ok(());
     }
     prepare(session, args, &out, &manifest, &machine, &qemu)?;
-    session.terminal.say(&greeting(&manifest, &machine, args.headless));
-    if args.headless { headless(session, command, &machine) } else { console(command) }
+    if let Some(handover) = &handover {
+        handover.begin()?;
+    }
+    session.terminal.say(&greeting(&manifest, &machine, handover.as_ref()));
+    if args.headless {
+        command.stdin(Stdio::null());
+    }
+    let mut child = spawn(&mut command)?;
+    let status = attend(session, &mut child, &machine, handover.as_ref());
+    if status.is_err() {
+        drop(child.kill());
+    }
+    let status = status?;
+    if !status.success() {
+        bail!("QEMU ended with {status}");
+    }
+    Ok(())
 }
 
 /// QEMU's data folders in its tool set.
@@ -121,59 +138,83 @@ fn copy_sparse(from: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn greeting(manifest: &Manifest, machine: &Machine<'_>, headless: bool) -> String {
+fn greeting(manifest: &Manifest, machine: &Machine<'_>, handover: Option<&Handover>) -> String {
     let slow = match machine.accel {
         Acceleration::Kvm => "",
+        Acceleration::Tcg if handover.is_some() => "; emulated, so give it a few minutes",
         Acceleration::Tcg => "; emulated, so give it a minute",
     };
-    let login = if machine.authorized_keys.is_empty() {
+    let mut lines =
+        vec![format!("booting {} {} for {}{slow}", manifest.profile, manifest.version, manifest.board)];
+    match &machine.console_log {
+        None => {
+            lines.push(
+                "to leave: Ctrl-A, then X (the plug is pulled), or `poweroff` in the machine".to_owned(),
+            );
+        }
+        Some(log) => {
+            lines.push(format!("console: {}", log.display()));
+            lines.push("to leave: Ctrl-C (the plug is pulled)".to_owned());
+        }
+    }
+    let ssh = forward::to(&machine.forwards, forward::SSH).unwrap_or_default();
+    lines.push(if machine.authorized_keys.is_empty() {
         "ssh: no public key was found in ~/.ssh; give one with --ssh-key FILE".to_owned()
     } else {
-        format!("ssh: ssh -p {} root@127.0.0.1", machine.ssh_port)
-    };
-    let leave = match &machine.console_log {
-        None => "to leave: Ctrl-A, then X (the plug is pulled), or `poweroff` in the machine".to_owned(),
-        Some(log) => format!("console: {}\nto leave: Ctrl-C (the plug is pulled)", log.display()),
-    };
-    let what = format!("booting {} {} for {}{slow}", manifest.profile, manifest.version, manifest.board);
-    if headless { format!("{what}\n{login}\n{leave}") } else { format!("{what}\n{leave}\n{login}\n") }
-}
-
-/// QEMU with the console on our own standard input and output.
-fn console(command: Command) -> Result<()> {
-    let status = spawn(command)?.wait()?;
-    if !status.success() {
-        bail!("QEMU ended with {status}");
+        format!("ssh: ssh -p {ssh} root@127.0.0.1")
+    });
+    if let Some(handover) = handover {
+        lines.push(format!("kubectl: kubectl --kubeconfig {} get nodes", handover.file().display()));
     }
-    Ok(())
+    lines.join("\n") + "\n"
 }
 
-fn headless(session: &Session, mut command: Command, machine: &Machine<'_>) -> Result<()> {
-    command.stdin(Stdio::null());
+/// Waits for the end of QEMU, and meanwhile for what the machine has to say to its host.
+fn attend(
+    session: &Session,
+    child: &mut Child,
+    machine: &Machine<'_>,
+    handover: Option<&Handover>,
+) -> Result<ExitStatus> {
     let begun = Instant::now();
-    let mut child = spawn(command)?;
-    let mut told = false;
+    // The console is the machine's where it is on our terminal: nothing of ours is written between.
+    let say = |what: &str| {
+        if machine.console_log.is_some() {
+            session.terminal.say(what);
+        }
+    };
+    let ssh = forward::to(&machine.forwards, forward::SSH).unwrap_or_default();
+    let (mut up, mut late) = (machine.console_log.is_none(), false);
+    let mut given = 0;
     loop {
         if let Some(status) = child.try_wait()? {
-            if status.success() {
-                return Ok(());
+            return Ok(status);
+        }
+        if !up && answers(ssh) {
+            say(&format!("up after {} s: ssh answers", begun.elapsed().as_secs()));
+            up = true;
+        }
+        if !up && !late && begun.elapsed() > LATE {
+            say("not up yet after 5 minutes; the console log may say why");
+            late = true;
+        }
+        if let Some(handover) = handover {
+            let now = handover.length();
+            if now != given && handover.poll()? {
+                given = now;
+                say(&format!(
+                    "kubeconfig after {} s: {}",
+                    begun.elapsed().as_secs(),
+                    handover.file().display()
+                ));
             }
-            bail!("QEMU ended with {status}");
-        }
-        if !told && answers(machine.ssh_port) {
-            session.terminal.say(&format!("up after {} s: ssh answers", begun.elapsed().as_secs()));
-            told = true;
-        }
-        if !told && begun.elapsed() > LATE {
-            session.terminal.say("not up yet after 5 minutes; the console log may say why");
-            told = true;
         }
         std::thread::sleep(Duration::from_millis(500));
     }
 }
 
-fn spawn(mut command: Command) -> Result<Child> {
-    command.spawn().with_context(|| format!("QEMU cannot be started: {}", shell(&command)))
+fn spawn(command: &mut Command) -> Result<Child> {
+    command.spawn().with_context(|| format!("QEMU cannot be started: {}", shell(command)))
 }
 
 /// Whether a machine's ssh server greets. QEMU accepts the connection before the machine does.
@@ -183,28 +224,6 @@ fn answers(port: u16) -> bool {
     stream.set_read_timeout(Some(Duration::from_secs(2))).is_ok()
         && stream.read_exact(&mut greeting).is_ok()
         && &greeting == b"SSH-"
-}
-
-/// A port of 127.0.0.1 for QEMU to listen on.
-struct Port {
-    number: u16,
-    /// A name that the kernel frees when we end (unix(7), abstract). QEMU listens only after a while, and until
-    /// then another `run` would find the port free too.
-    _claim: UnixListener,
-}
-
-impl Port {
-    /// `wanted`, or the next port after it that is free.
-    fn claim(wanted: u16) -> Result<Self> {
-        let claim = |number| {
-            TcpListener::bind(("127.0.0.1", number)).ok()?;
-            let name = SocketAddr::from_abstract_name(format!("geminios-ssh-port-{number}")).ok()?;
-            Some(Port { number, _claim: UnixListener::bind_addr(&name).ok()? })
-        };
-        (wanted..=wanted.saturating_add(100))
-            .find_map(claim)
-            .with_context(|| format!("no free port from {wanted} on\n  help: give another with --ssh-port"))
-    }
 }
 
 /// The key in `file`, or the user's own public keys.

@@ -12,7 +12,7 @@ use geminios_unpack::{Control, Member, MemberKind, Package, written_part};
 use tempfile::TempDir;
 
 use crate::compose::{Assembled, assemble};
-use crate::{BuiltProgram, Content, Inputs, OverlaySource};
+use crate::{BuiltImage, BuiltProgram, Content, Inputs, OverlaySource};
 
 /// A time stamp no file may be younger than.
 pub const EPOCH: u64 = 1_000_000_000;
@@ -59,6 +59,7 @@ pub struct World {
     pub packages: Vec<(LockedPackage, Package)>,
     pub overlays: Vec<OverlaySource>,
     pub scripts: String,
+    pub images: Vec<BuiltImage>,
 }
 
 /// A line of a package: `("/usr/bin/x", F(0o755, "text"))`.
@@ -82,6 +83,7 @@ impl World {
             packages: Vec::new(),
             overlays: Vec::new(),
             scripts: String::new(),
+            images: Vec::new(),
         };
         world.package(
             "base-files",
@@ -175,6 +177,7 @@ impl World {
             source_date_epoch: EPOCH,
             archives: Vec::new(),
             packages: self.packages.iter().map(|(locked, _)| locked.clone()).collect(),
+            images: Vec::new(),
         };
         let programs: Vec<BuiltProgram> = self.overlays.iter().flat_map(programs).collect();
         act(&Inputs {
@@ -185,6 +188,7 @@ impl World {
             overlays: &self.overlays,
             packages: &self.packages,
             programs: &programs,
+            images: &self.images,
             scripts: &scripts,
             scripts_source: &scripts_source,
         })

@@ -6,6 +6,7 @@ mod child;
 mod downloads;
 mod mirrors;
 mod proxies;
+mod registries;
 mod server;
 mod steps;
 mod store;

@@ -29,7 +29,7 @@ pub fn bytes(name: &str, size: usize) -> Vec<u8> {
 
 pub fn want(package: &str, bytes: &[u8]) -> Want {
     Want {
-        archive: "debian".into(),
+        origin: crate::Origin::Archive("debian".into()),
         path: format!("pool/main/{package}_1_amd64.deb"),
         size: bytes.len() as u64,
         digest: Digest::of(bytes),
