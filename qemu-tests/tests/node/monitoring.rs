@@ -3,24 +3,21 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use geminios_qemu_tests::{Cluster, Device, product, state};
+use geminios_qemu_tests::Device;
+
+use crate::Node;
 
 /// The page's commands, run on the device itself.
 const CERTIFICATE: &str = "umask 077; mkdir -p /run/monitor; cd /run/monitor; \
     field() { sed -n \"s/^ *$1: //p\" /etc/kubernetes/monitor.conf | base64 -d; }; \
     field certificate-authority-data >ca.crt; field client-certificate-data >monitor.crt; field client-key-data >monitor.key";
 
-#[test]
-fn one_endpoint_has_every_metric_that_alerts_and_the_dashboard_ask_for() -> Result<()> {
-    let product = product();
-    let disk = state(product)?;
-    let mut device = Device::power_on(product, disk.path())?;
-    device.shell()?;
-    let cluster = Cluster::of(product, disk.path())?;
-    cluster.until(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"])?;
+/// It has every metric that alerts and the dashboard ask for.
+pub fn one_endpoint(node: &mut Node) -> Result<()> {
+    let device = &mut node.device;
     device.succeed(CERTIFICATE)?;
 
-    let list = fs::read_to_string(product.project.join("overlays/monitoring/tests/metrics.txt"))?;
+    let list = fs::read_to_string(node.product.project.join("overlays/monitoring/tests/metrics.txt"))?;
     let wanted: Vec<Vec<&str>> =
         list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect()).collect();
     let mut missing = Vec::new();
@@ -38,7 +35,7 @@ fn one_endpoint_has_every_metric_that_alerts_and_the_dashboard_ask_for() -> Resu
     device.succeed(&scrape("coredns", "/dev/null"))?;
     let up = device.succeed("grep '^pg_up ' /run/monitor/postgresql.page")?;
     ensure!(up.trim() == "pg_up 1", "{up}");
-    strangers_get_nothing(&mut device)
+    strangers_get_nothing(device)
 }
 
 fn scrape(path: &str, to: &str) -> String {

@@ -1,0 +1,83 @@
+//! One device from its first boot on, as its owner has it: what serves, what runs, who may ask, and what outlives what.
+//!
+//! A boot takes minutes under emulation, so one machine goes through all of it. What fails does not keep the rest from
+//! being tried. GEMINIOS_POWER_CUTS sets how often the plug is pulled, once if it does not.
+
+mod benchmark;
+mod monitoring;
+mod services;
+mod survival;
+mod workload;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use geminios_qemu_tests::{Cluster, Device, Product, product, state};
+
+/// A running device and its cluster.
+struct Node {
+    product: &'static Product,
+    disk: tempfile::TempDir,
+    device: Device,
+    cluster: Arc<Cluster>,
+}
+
+impl Node {
+    fn power_on(product: &'static Product, disk: tempfile::TempDir) -> Result<Self> {
+        let mut device = Device::power_on(product, disk.path())?;
+        device.shell()?;
+        let cluster = Arc::new(Cluster::of(product, disk.path())?);
+        cluster.until(&["wait", "node", "--all", "--for=condition=Ready", "--timeout=60s"])?;
+        Ok(Node { product, disk, device, cluster })
+    }
+
+    /// Pulls the plug and puts it back.
+    fn power_cycle(self) -> Result<Self> {
+        self.device.power_cut();
+        Node::power_on(self.product, self.disk)
+    }
+
+    fn all_units_run(&mut self) -> Result<()> {
+        let verdict = self.device.settled()?;
+        let failed = self.device.succeed("systemctl --failed --no-legend --plain")?;
+        ensure!(verdict == "running" && failed.is_empty(), "{verdict}\n{failed}");
+        Ok(())
+    }
+}
+
+type Phase = fn(&mut Node) -> Result<()>;
+
+#[test]
+fn a_node_serves_is_hardened_and_keeps_what_it_acknowledged() -> Result<()> {
+    let product = product();
+    let mut node = Node::power_on(product, state(product)?)?;
+    let phases: [(&str, Phase); 5] = [
+        ("all units run, PostgreSQL and containerd answer", services::answer),
+        ("CIS Kubernetes Benchmark", benchmark::kept),
+        ("a workload from the image, with no network outside", workload::runs),
+        ("one endpoint for metrics", monitoring::one_endpoint),
+        ("killed programs lose nothing", survival::of_killed_programs),
+    ];
+    let mut failed = Vec::new();
+    let mut report = |name: &str, begun: Instant, done: Result<()>| {
+        let seconds = begun.elapsed().as_secs();
+        match done {
+            Ok(()) => println!("{name}: ok ({seconds} s)"),
+            Err(error) => {
+                println!("{name}: FAILED ({seconds} s)\n{error:?}");
+                failed.push(name.to_owned());
+            }
+        }
+    };
+    for (name, phase) in phases {
+        let begun = Instant::now();
+        report(name, begun, phase(&mut node));
+    }
+    let begun = Instant::now();
+    report("reboots and pulled plugs lose nothing", begun, survival::of_the_machine(node));
+    let begun = Instant::now();
+    report("a second device has another identity", begun, services::identity_differs(product));
+    ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
+    Ok(())
+}
