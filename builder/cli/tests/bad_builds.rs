@@ -12,13 +12,13 @@ fn descriptions_that_do_not_fit_together() {
     let cases = [
         (
             "profiles/x86-edge.toml",
-            "\nroot = 512",
+            "\nroot = 800",
             "\nroot = 100",
             vec!["root slot", "profiles/x86-edge.toml:", "containerd", "postgresql", "write root ="],
         ),
         (
             "profiles/x86-edge.toml",
-            "\nroot = 230",
+            "\nroot = 400",
             "\nroot = 100",
             vec!["budget", "profiles/x86-edge.toml:", "containerd"],
         ),
@@ -36,7 +36,7 @@ fn descriptions_that_do_not_fit_together() {
         ),
         (
             "overlays/containerd/overlay.toml",
-            "path = \"/etc/cni/net.d\"",
+            "path = \"/etc/containerd/certs.d\"",
             "path = \"/etc/hostname\"",
             vec!["/etc/hostname", "overlays/containerd", "overlays/base"],
         ),
@@ -70,7 +70,7 @@ fn a_slot_that_became_too_small_tells_what_grew() {
     let folder = dir.path().join("overlays/containerd/rootfs/usr/share/large");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("file"), vec![7; 3_500_000]).unwrap();
-    edit(dir.path(), "profiles/x86-edge.toml", "\nroot = 512", "\nroot = 100");
+    edit(dir.path(), "profiles/x86-edge.toml", "\nroot = 800", "\nroot = 100");
     let output = geminios(dir.path(), &["build", "x86-edge", "--no-compress"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -65,7 +65,7 @@ impl Site {
         let boxes = dir.path().join("overlays/boxes");
         fs::create_dir(&boxes).unwrap();
         fs::write(boxes.join("overlay.toml"), OVERLAY).unwrap();
-        edit(dir.path(), PROFILE, "\"postgresql\"]", "\"postgresql\", \"boxes\"]");
+        edit(dir.path(), PROFILE, "\"postgresql\"", "\"boxes\", \"postgresql\"");
         let images = format!(
             "[[image]]\nreference = \"registry.example/team/app:1.2\"\ndigest = \"sha256:{}\"\n\n\
              [[image]]\nreference = \"registry.example/team/local:1\"\ndigest = \"sha256:{}\"\narchive = \"images/local.tar\"\n\n[sizes]",

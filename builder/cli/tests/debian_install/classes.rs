@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use geminios_model::{Lock, Overlay, Profile, parse};
+use geminios_model::{Lock, Overlay, Profile, ProgramPlace, parse};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::compare::Difference;
@@ -13,6 +13,7 @@ pub enum Class {
     LeftOut,
     Pruned,
     Placed,
+    Built,
     Owner,
     Alternative,
     Unit,
@@ -24,6 +25,7 @@ impl Class {
             Class::LeftOut => "of packages left out ([[without]])",
             Class::Pruned => "pruned ([[prune]])",
             Class::Placed => "placed by an overlay (rootfs, [[directory]], [[link]], [[replace]])",
+            Class::Built => "compiled or packed by the builder ([[program]], [[image]])",
             Class::Owner => "declared owner or mode ([[owner]])",
             Class::Alternative => "alternatives, one link instead of two ([[alternative]])",
             Class::Unit => "units enabled or masked ([units])",
@@ -39,6 +41,8 @@ pub struct Declarations<'a> {
     lock: &'a Lock,
     /// Paths of rootfs folders and their folders, [[directory]] and [[link]].
     placed: BTreeSet<String>,
+    /// Paths of [[program]] in the root and of [[image]].
+    built: BTreeSet<String>,
     prunes: Vec<(GlobSet, GlobSet)>,
     packages: BTreeMap<String, BTreeSet<String>>,
 }
@@ -46,19 +50,23 @@ pub struct Declarations<'a> {
 impl<'a> Declarations<'a> {
     pub fn new(profile: &Profile, lock: &'a Lock, theirs: &Tree) -> Self {
         let folder = |name: &str| project::folder().join("overlays").join(name);
-        let mut placed = BTreeSet::new();
+        let (mut placed, mut built) = (BTreeSet::new(), BTreeSet::new());
         let mut overlays = Vec::new();
         for name in &profile.overlays {
             let overlay: Overlay = parse(&read(&folder(name).join("overlay.toml"))).unwrap();
             rootfs(&folder(name).join("rootfs"), "", &mut placed);
             placed.extend(overlay.directories.iter().map(|d| d.path.to_string()));
             placed.extend(overlay.links.iter().map(|link| link.path.to_string()));
+            let programs = overlay.programs.iter().filter(|program| program.place == ProgramPlace::Root);
+            built.extend(programs.map(|program| program.path.to_string()));
+            let images = overlay.images.iter().map(|image| image.name.file());
+            built.extend(images.map(|name| format!("/usr/share/geminios/images/{name}")));
             overlays.push(overlay);
         }
         let prunes = overlays.iter().flat_map(|overlay| &overlay.prunes);
         let prunes = prunes
             .map(|p| (globs(vec![p.path.as_str()]), globs(p.keep.iter().map(|k| k.as_str()).collect())));
-        Declarations { prunes: prunes.collect(), overlays, lock, placed, packages: packages(theirs) }
+        Declarations { prunes: prunes.collect(), overlays, lock, placed, built, packages: packages(theirs) }
     }
 
     /// Every difference with its class, if a declaration explains it. What holds for all that is in a folder, or for what
@@ -98,6 +106,7 @@ impl<'a> Declarations<'a> {
             "missing" if self.is_pruned(path) => Class::Pruned,
             "missing" if self.is_choice(path, theirs) => Class::Alternative,
             "added" if self.placed.contains(path) => Class::Placed,
+            "added" if self.built.contains(path) => Class::Built,
             "added" if self.is_unit(path, ours) => Class::Unit,
             "mode" | "owner" if self.has_owner(path) => Class::Owner,
             "target" if self.is_alternative(path, theirs) => Class::Alternative,
