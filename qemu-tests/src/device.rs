@@ -123,13 +123,13 @@ impl Device {
         let through = if n == 1 { "" } else { " | cat" };
         writeln!(
             self.keyboard,
-            "echo \"<<\"{n}; {{ {command}\n}} 2>&1 </dev/null{through}; echo \"$?>>\"{n}"
+            "echo \"<<\"{n}; {{ {command}\n}} 2>&1 </dev/null{through}; echo \"|$?>>\"{n}"
         )?;
         self.keyboard.flush()?;
         self.expect(&format!("<<{n}\r\n"))?;
         let mut text = self.expect(&format!(">>{n}"))?;
-        let digits = text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let status = text.split_off(text.len() - digits).parse().context("no exit status")?;
+        let status = text.split_off(text.rfind('|').context("no exit status")?);
+        let status = status[1..].parse().context("no exit status")?;
         Ok(Output { text: text.replace("\r\n", "\n").trim().to_owned(), status })
     }
 
