@@ -67,6 +67,23 @@ fn modules(first_cache: &Path, cache: &Path, environment: &Path) {
     }
 }
 
+/// Gives the second build the first one's `kube`, half of all compiling, unless GEMINIOS_REPRODUCE is `all`.
+fn kube(first_cache: &Path, cache: &Path) {
+    if std::env::var("GEMINIOS_REPRODUCE").is_ok_and(|which| which == "all") {
+        return;
+    }
+    eprintln!("kube is taken from the first build; GEMINIOS_REPRODUCE=all compiles it again");
+    let steps = "steps/go-program";
+    for step in fs::read_dir(first_cache.join(steps)).unwrap() {
+        let step = step.unwrap();
+        if step.path().join("made/kube").exists() {
+            let to = cache.join(steps).join(step.file_name());
+            fs::create_dir_all(&to).unwrap();
+            run(Command::new("cp").arg("-a").arg("-T").arg(step.path()).arg(&to));
+        }
+    }
+}
+
 fn manifest(dir: &Path) -> Value {
     serde_json::from_slice(&fs::read(dir.join("manifest.json")).unwrap()).unwrap()
 }
@@ -116,6 +133,7 @@ fn two_builds_are_the_same_to_the_bit() {
     let second_cache = elsewhere.path().join("an empty cache");
     let go_environment = elsewhere.path().join("go-env");
     modules(&cache, &second_cache, &go_environment);
+    kube(&cache, &second_cache);
     fs::copy(GEMINIOS, elsewhere.path().join("geminios")).unwrap();
 
     let second = elsewhere.path().join("second");
