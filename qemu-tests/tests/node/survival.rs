@@ -35,8 +35,7 @@ pub fn of_killed_programs(node: &mut Node) -> Result<()> {
     Ok(())
 }
 
-pub fn of_the_machine(mut node: Node) -> Result<()> {
-    let cuts = std::env::var("GEMINIOS_POWER_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+pub fn of_the_machine(mut node: Node, cuts: u32) -> Result<()> {
     let identity = Identity::of(&mut node.device)?;
     let (mut all, mut highest) = (BTreeMap::new(), 0);
     for cut in 1..=cuts {
