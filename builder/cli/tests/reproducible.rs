@@ -35,21 +35,15 @@ fn mirror(lock: &Lock, store: &Path, to: &Path) {
     }
 }
 
-/// The crates that cargo fetched for the first build, as another user's cargo would have them.
-fn crates(to: &Path) {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").unwrap()).join(".cargo"));
+/// The crates of Cargo.lock that the first build fetched: the other user cannot run the first one's cargo.
+fn crates(first_cache: &Path, cache: &Path) {
     let lock = fs::read_to_string(folder().join("Cargo.lock")).unwrap();
-    let cache = to.join("registry/cache/registry");
-    fs::create_dir_all(&cache).unwrap();
-    for registry in fs::read_dir(home.join("registry/cache")).unwrap() {
-        for file in fs::read_dir(registry.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            let name =
-                path.file_stem().unwrap().to_str().unwrap().rsplit_once('-').map(|(name, _)| name.to_owned());
-            if name.is_some_and(|name| lock.contains(&format!("name = \"{name}\""))) {
-                fs::copy(&path, cache.join(path.file_name().unwrap())).unwrap();
-            }
+    let digests = lock.lines().filter_map(|line| line.strip_prefix("checksum = \"")?.strip_suffix('"'));
+    for digest in digests {
+        let blob = Path::new("store").join(&digest[..2]).join(digest);
+        if first_cache.join(&blob).exists() {
+            fs::create_dir_all(cache.join(&blob).parent().unwrap()).unwrap();
+            fs::copy(first_cache.join(&blob), cache.join(&blob)).unwrap();
         }
     }
 }
@@ -129,10 +123,10 @@ fn two_builds_are_the_same_to_the_bit() {
     let lock_path = profile().with_extension("lock");
     let lock = Lock::parse(&Source::new(&lock_path, fs::read_to_string(&lock_path).unwrap())).unwrap();
     mirror(&lock, &cache.join("store"), &elsewhere.path().join("mirror"));
-    crates(&elsewhere.path().join("cargo"));
     let second_cache = elsewhere.path().join("an empty cache");
     let go_environment = elsewhere.path().join("go-env");
     modules(&cache, &second_cache, &go_environment);
+    crates(&cache, &second_cache);
     kube(&cache, &second_cache);
     fs::copy(GEMINIOS, elsewhere.path().join("geminios")).unwrap();
 
