@@ -17,33 +17,6 @@ use registry::{Image, Registry};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const OVERLAY: &str = r#"name = "boxes"
-description = "The images of Kubernetes' overlay"
-
-[[image]]
-name = "localhost/geminios/pause:1"
-entrypoint = ["/pause"]
-user = "65535:65535"
-
-[[program]]
-source = "../kubernetes/pause"
-binary = "geminios-pause"
-path = "/pause"
-place = "image"
-image = "localhost/geminios/pause:1"
-
-[[image]]
-name = "localhost/geminios/demo:1"
-entrypoint = ["/usr/bin/demo"]
-user = "65532:65532"
-
-[[program]]
-source = "../kubernetes/demo"
-binary = "geminios-demo"
-path = "/usr/bin/demo"
-place = "image"
-image = "localhost/geminios/demo:1"
-"#;
 const PROFILE: &str = "profiles/x86-edge.toml";
 const LOCK: &str = "profiles/x86-edge.lock";
 const OUT: &str = "out/x86-edge-generic-x86-uefi";
@@ -62,10 +35,6 @@ impl Site {
     fn new() -> Site {
         let (remote, local) = (Image::new("remote"), Image::new("local"));
         let dir = copy();
-        let boxes = dir.path().join("overlays/boxes");
-        fs::create_dir(&boxes).unwrap();
-        fs::write(boxes.join("overlay.toml"), OVERLAY).unwrap();
-        edit(dir.path(), PROFILE, "\"postgresql\"", "\"boxes\", \"postgresql\"");
         let images = format!(
             "[[image]]\nreference = \"registry.example/team/app:1.2\"\ndigest = \"sha256:{}\"\n\n\
              [[image]]\nreference = \"registry.example/team/local:1\"\ndigest = \"sha256:{}\"\narchive = \"images/local.tar\"\n\n[sizes]",
@@ -286,7 +255,7 @@ fn two_images_of_one_name() {
     edit(site.path(), PROFILE, "registry.example/team/local:1", "localhost/geminios/pause:1");
     let said = refusal(site.path(), &["build", "x86-edge"], 1);
     assert!(
-        said.contains("is made by overlay `boxes`") && said.contains("profiles/x86-edge.toml:"),
+        said.contains("is made by overlay `kubernetes`") && said.contains("profiles/x86-edge.toml:"),
         "{said}"
     );
 }
