@@ -102,8 +102,7 @@ impl Build<'_> {
         if let Some(compressed) = &compressed {
             outputs.insert("compressed", compressed);
         }
-        let mut manifest = self.manifest(composed, sealed, boot, &outputs)?;
-        manifest.images = images.iter().map(|image| (image.name.to_string(), image_part(image))).collect();
+        let manifest = self.manifest(composed, sealed, boot, &outputs, images)?;
         let manifest_file = small(out, manifest::NAME, &(serde_json::to_vec_pretty(&manifest)?))?;
         write_sums(out, outputs.values().copied().chain([&manifest_file]))?;
         Ok(manifest)
@@ -115,6 +114,7 @@ impl Build<'_> {
         sealed: &Sealed,
         boot: &Boot,
         outputs: &BTreeMap<&str, &Output>,
+        images: &[BuiltImage],
     ) -> Result<Manifest> {
         let digest_of =
             |path: &Path| Ok::<_, anyhow::Error>(Digest::of_reader(std::fs::File::open(path)?)?.0);
@@ -148,7 +148,7 @@ impl Build<'_> {
                     ((*kind).to_owned(), File { name, size: output.size, sha256: output.sha256 })
                 })
                 .collect(),
-            images: BTreeMap::new(),
+            images: images.iter().map(|image| (image.name.to_string(), image_part(image))).collect(),
             installed: composed.installed.totals(),
         })
     }

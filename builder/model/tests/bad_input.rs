@@ -2,27 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::PROFILE;
 use geminios_model::{Board, Diagnostic, Document, Lock, Overlay, Profile, ScriptTable, Source, parse};
-
-const PROFILE: &str = r#"name = "edge"
-description = "An image"
-version = "1.0"
-boards = ["pc"]
-overlays = ["base"]
-
-[[archive]]
-name = "debian"
-suites = ["trixie"]
-components = ["main"]
-keys = ["debian/stable.asc"]
-
-[sizes]
-esp = 128
-root = 320
-root-verity = 8
-config = 16
-var-min = 512
-"#;
 
 const LOCK: &str = "Format: 1
 Profile: edge

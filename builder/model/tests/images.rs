@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::PROFILE;
 use geminios_model::{
     BlobKind, Diagnostic, ImageName, ImageNameError, Lock, Overlay, Profile, Source, parse,
 };
@@ -10,28 +13,7 @@ const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 const OTHER: &str = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c";
 
 fn profile(images: &str) -> Result<Profile, Diagnostic> {
-    let text = format!(
-        r#"name = "edge"
-description = "An image"
-version = "1.0"
-boards = ["pc"]
-overlays = ["base"]
-
-[[archive]]
-name = "debian"
-suites = ["trixie"]
-components = ["main"]
-keys = ["debian/stable.asc"]
-
-[sizes]
-esp = 128
-root = 320
-root-verity = 8
-config = 16
-var-min = 512
-
-{images}"#
-    );
+    let text = format!("{PROFILE}\n{images}");
     parse(&Source::new("profiles/edge.toml", text))
 }
 
