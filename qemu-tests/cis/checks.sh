@@ -9,7 +9,8 @@ number= faults= configz=
 # Processes by the name in their command line, where scanners look too.
 declare -A pids
 for folder in "$root"/proc/[0-9]*; do
-    if IFS= read -r -d '' name 2>/dev/null <"$folder/cmdline"; then
+    # One that ends meanwhile is no finding.
+    if { IFS= read -r -d '' name <"$folder/cmdline"; } 2>/dev/null; then
         name=${name##*/}
         pids[$name]=${pids[$name]-${folder##*/}}
     fi
@@ -36,13 +37,17 @@ fault() {
 
 # Sets `value` to what a process was given for a flag, as --flag=value or --flag value. A flag alone is true, of several values a list.
 given() {
-    local word waits= all=
+    local word words waits= all=
     value=
     if [ -z "${pids[$1]-}" ]; then
         fault "$1 does not run"
         return 1
     fi
-    while IFS= read -r -d '' word; do
+    if ! { mapfile -d '' -t words <"$root/proc/${pids[$1]}/cmdline"; } 2>/dev/null; then
+        fault "$1 ended"
+        return 1
+    fi
+    for word in "${words[@]}"; do
         if [ -n "$waits" ]; then
             waits=
             case $word in
@@ -54,7 +59,7 @@ given() {
             "$2="*) all+=,${word#*=} ;;
             "$2") waits=1 ;;
         esac
-    done <"$root/proc/${pids[$1]}/cmdline"
+    done
     value=${all#,}${waits:+true}
 }
 
