@@ -1,9 +1,9 @@
 //! What a node of Kubernetes takes: time from power to Ready, at its first boot and at the next, and memory and processor
-//! time of the control plane on an idle node. `cargo bench -p geminios-qemu-tests --bench kubernetes -- ROUNDS`
+//! time of the control plane, idle and with the objects of 200 pods. `cargo bench -p geminios-qemu-tests --bench kubernetes -- ROUNDS`
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use geminios_qemu_tests::{Cluster, Device, product, state};
 
 const CONTROL_PLANE: &str = "postgresql kine kube-apiserver kube-controller-manager kube-scheduler";
@@ -29,7 +29,16 @@ fn main() -> Result<()> {
                 ready.as_secs_f64(),
             );
             if boot == "first boot" {
-                idle(&mut device)?;
+                device.settled()?;
+                usage(&mut device, "idle")?;
+                objects_of_200_pods(&cluster)?;
+                usage(&mut device, "with the objects of 200 pods")?;
+                println!("  {}", device.succeed("free -m | sed -n 2p")?);
+                println!(
+                    "  restarts of units: {}; out of memory: {}",
+                    device.succeed(RESTARTS)?,
+                    device.succeed(OOM)?
+                );
             }
             device.succeed("sync")?;
             device.power_cut();
@@ -38,9 +47,59 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Proportional set size and processor time of the control plane's units, over two minutes without work.
-fn idle(device: &mut Device) -> Result<()> {
-    device.settled()?;
+const RESTARTS: &str =
+    "systemctl show --property=NRestarts --value '*.service' | awk '{ n += $1 } END { print n + 0 }'";
+const OOM: &str = "journalctl --boot --dmesg --grep='Out of memory|oom-kill' --quiet | wc -l";
+
+/// 200 pods that no node may run, of 20 Deployments, each with a Service, a ConfigMap and a Secret.
+fn objects_of_200_pods(cluster: &Cluster) -> Result<()> {
+    let mut objects = String::new();
+    for number in 0..20 {
+        let text = "x".repeat(2000);
+        objects += &format!(
+            "---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: load-{number}}}
+spec:
+  replicas: 10
+  selector: {{matchLabels: {{app: load-{number}}}}}
+  template:
+    metadata: {{labels: {{app: load-{number}}}}}
+    spec:
+      nodeSelector: {{there: is-none}}
+      containers: [{{name: demo, image: \"localhost/geminios/demo:1\", envFrom: [{{configMapRef: {{name: load-{number}}}}}]}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: load-{number}}}
+spec: {{selector: {{app: load-{number}}}, ports: [{{port: 80}}]}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: load-{number}}}
+data: {{text: {text}}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: load-{number}}}
+stringData: {{text: {text}}}
+"
+        );
+    }
+    cluster.apply(&objects)?;
+    for _ in 0..600 {
+        let pods = cluster.kubectl(&["get", "pods", "-o=name"])?;
+        if pods.lines().count() >= 200 {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    bail!("the pods were not created")
+}
+
+/// Proportional set size and processor time of the control plane's units, over two minutes.
+fn usage(device: &mut Device, when: &str) -> Result<()> {
     device.succeed("sleep 60")?;
     let usage = format!(
         "for unit in {CONTROL_PLANE}; do group=/sys/fs/cgroup/system.slice/$unit.service; \
@@ -61,7 +120,6 @@ fn idle(device: &mut Device) -> Result<()> {
         );
         total = (total.0 + megabytes, total.1 + share);
     }
-    println!("  control plane, idle: PSS {:.0} MB, {:.1} % of an emulated core", total.0, total.1);
-    println!("  {}", device.succeed("free -m | sed -n 2p")?);
+    println!("  control plane, {when}: PSS {:.0} MB, {:.1} % of an emulated core", total.0, total.1);
     Ok(())
 }

@@ -40,6 +40,14 @@ impl Device {
     /// # Errors
     /// The command cannot be started.
     pub fn power_on(product: &Product, state: &Path) -> Result<Self> {
+        Self::power_on_with(product, state, &[])
+    }
+
+    /// As [`Device::power_on`], with more options of `geminios run`.
+    ///
+    /// # Errors
+    /// The command cannot be started.
+    pub fn power_on_with(product: &Product, state: &Path, options: &[&str]) -> Result<Self> {
         let mut process = product
             .command("run")
             .arg(&product.profile)
@@ -48,6 +56,7 @@ impl Device {
             .arg("--state")
             .arg(state)
             .arg("--isolated")
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::forward;
+use crate::machine::Forward;
+
 /// Builds signed, immutable A/B operating-system images for two-node Kubernetes at the edge.
 ///
 /// A profile (profiles/NAME.toml) says what an image is; its lock (profiles/NAME.lock) says from
@@ -175,13 +178,17 @@ pub struct Run {
     /// Size of the disk in GiB
     #[arg(long, default_value_t = 8, value_name = "GIB")]
     pub disk: u64,
+    /// What the machine's clock says at the start, in UTC, such as 1970-01-01 or 2036-05-01T12:00:00; the right time
+    /// if not given
+    #[arg(long, value_name = "TIME", value_parser = clock)]
+    pub clock: Option<String>,
     /// Port on 127.0.0.1 that leads to the machine's ssh; the next free one if taken
     #[arg(long, default_value_t = 2222, value_name = "PORT")]
     pub ssh_port: u16,
-    /// Lead a port on 127.0.0.1 to a TCP port of the machine; those that overlays name are forwarded anyway,
-    /// by the same number or the next free one
-    #[arg(long, value_name = "HOST:MACHINE", value_parser = forward)]
-    pub forward: Vec<(u16, u16)>,
+    /// Lead a port on 127.0.0.1 to a TCP port of the machine, or of an address of its network, 10.0.2.0/24, that it
+    /// answers for; those that overlays name are forwarded anyway, by the same number or the next free one
+    #[arg(long, value_name = "HOST:[ADDRESS:]MACHINE", value_parser = forward::parse)]
+    pub forward: Vec<Forward>,
     /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<PathBuf>,
@@ -272,11 +279,11 @@ fn jobs(text: &str) -> Result<usize, String> {
     }
 }
 
-/// `16443:6443`.
-fn forward(text: &str) -> Result<(u16, u16), String> {
-    let ports =
-        text.split_once(':').and_then(|(host, machine)| Some((host.parse().ok()?, machine.parse().ok()?)));
-    ports.filter(|&(host, machine)| host != 0 && machine != 0).ok_or_else(|| {
-        "two port numbers are wanted, of this host and of the machine, such as 16443:6443".to_owned()
-    })
+/// A time as QEMU takes it; whether there is such a day it says itself.
+fn clock(text: &str) -> Result<String, String> {
+    let form: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    match form.as_str() {
+        "0000-00-00" | "0000-00-00T00:00:00" => Ok(text.to_owned()),
+        _ => Err("give it as 1970-01-01 or 1970-01-01T00:00:00".into()),
+    }
 }

@@ -1,5 +1,6 @@
 //! A board as QEMU plays it: the plan of a command line. Nothing here starts anything.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -13,6 +14,8 @@ pub struct Machine<'a> {
     pub memory: u32,
     pub cpus: u32,
     pub disk: PathBuf,
+    /// What the clock says at the start, as `-rtc base=` takes it; the right time if none.
+    pub clock: Option<String>,
     pub firmware_code: PathBuf,
     pub firmware_vars: PathBuf,
     /// QEMU's data folders.
@@ -33,7 +36,17 @@ pub struct Machine<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
     pub host: u16,
+    /// An address that the machine answers for beside the one it got by DHCP.
+    pub address: Option<Ipv4Addr>,
     pub machine: u16,
+}
+
+impl Forward {
+    /// What it adds to `-netdev user`.
+    pub fn option(self) -> String {
+        let address = self.address.map_or_else(String::new, |address| address.to_string());
+        format!(",hostfwd=tcp:127.0.0.1:{}-{address}:{}", self.host, self.machine)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,16 +79,16 @@ impl Machine<'_> {
         }
         arg("-m", self.memory.to_string());
         arg("-smp", self.cpus.to_string());
+        if let Some(clock) = &self.clock {
+            arg("-rtc", format!("base={clock}"));
+        }
         arg("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={}", path(&self.firmware_code)));
         arg("-drive", format!("if=pflash,unit=1,format=raw,file={}", path(&self.firmware_vars)));
         arg("-drive", format!("if=none,id=disk,format=raw,discard=unmap,file={}", path(&self.disk)));
         arg("-device", "virtio-blk-pci,drive=disk,bootindex=0".into());
         arg("-device", "virtio-rng-pci".into());
         let restrict = if self.isolated { "on" } else { "off" };
-        let forwards = self
-            .forwards
-            .iter()
-            .map(|Forward { host, machine }| format!(",hostfwd=tcp:127.0.0.1:{host}-:{machine}"));
+        let forwards = self.forwards.iter().map(|forward| forward.option());
         arg("-netdev", format!("user,id=lan,restrict={restrict}{}", forwards.collect::<String>()));
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
         if let Some(file) = &self.kubeconfig {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use geminios_qemu_tests::{Writer, verify};
 
-use crate::Node;
 use crate::services::{Identity, keep, kept};
+use crate::{Node, faults};
 
 /// Kills what a unit runs and waits until the API serves again.
 fn kill(node: &mut Node, unit: &str) -> Result<()> {
@@ -35,14 +35,14 @@ pub fn of_killed_programs(node: &mut Node) -> Result<()> {
     Ok(())
 }
 
-pub fn of_the_machine(mut node: Node, cuts: u32) -> Result<()> {
+pub fn of_power_cuts(mut node: Node, cuts: u32) -> Result<Node> {
     let identity = Identity::of(&mut node.device)?;
     let (mut all, mut highest) = (BTreeMap::new(), 0);
     for cut in 1..=cuts {
         keep(&mut node.device, cut)?;
         let writer = Writer::start(Arc::clone(&node.cluster), &format!("cut{cut}"));
         writer.until(5)?;
-        node = node.power_cycle()?;
+        node = node.power_cycle(&[])?;
         all.extend(writer.finish());
         let present = verify(&node.cluster, &all)?;
         ensure!(present >= highest, "resourceVersion went back from {highest} to {present}");
@@ -51,13 +51,25 @@ pub fn of_the_machine(mut node: Node, cuts: u32) -> Result<()> {
         ensure!(Identity::of(&mut node.device)? == identity, "the identity survives a pulled plug");
         println!("  plug pulled {cut} times: {} acknowledged writes, resourceVersion {highest}", all.len());
     }
+    Ok(node)
+}
+
+pub fn of_a_lost_clock_and_a_reboot(mut node: Node) -> Result<()> {
+    let identity = Identity::of(&mut node.device)?;
+    let writer = Writer::start(Arc::clone(&node.cluster), "clock");
+    writer.until(5)?;
+    let acknowledged = writer.finish();
+    let before = verify(&node.cluster, &acknowledged)?;
+
+    node = faults::of_clock_and_certificate(node)?;
+    node.ready()?;
     node.all_units_run()?;
 
     node.device.reboot()?;
+    node.ready()?;
     node.all_units_run()?;
-    let present = verify(&node.cluster, &all)?;
-    ensure!(present >= highest, "resourceVersion went back from {highest} to {present}");
-    kept(&mut node.device, cuts)?;
+    let after = verify(&node.cluster, &acknowledged)?;
+    ensure!(after >= before, "resourceVersion went back from {before} to {after}");
     ensure!(Identity::of(&mut node.device)? == identity, "the identity survives a reboot");
     Ok(())
 }

@@ -39,6 +39,7 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         memory: args.memory,
         cpus: args.cpus,
         disk: state.join("disk.img"),
+        clock: args.clock.clone(),
         firmware_code: qemu.path(&board.qemu.firmware_code),
         firmware_vars: state.join("vars.fd"),
         data: data_folders(&qemu),
