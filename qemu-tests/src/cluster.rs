@@ -34,6 +34,16 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// The image's kubectl, for the host.
+    pub fn program(&self) -> &Path {
+        &self.kubectl
+    }
+
+    /// What an administrator has.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// What kubectl prints.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 pub mod cis;
 mod cluster;
 mod device;
+mod go;
 mod product;
+mod variant;
 mod writer;
 
 pub use cluster::Cluster;

@@ -65,12 +65,16 @@ impl Product {
     /// # Errors
     /// The lock cannot be read; the cache lacks the tools.
     pub fn build_tool(&self, program: &str) -> Result<Command> {
+        let tools = ToolSet::unpacked(&Steps::open(&cache()?)?, Arch::Amd64, self.lock()?.set("build"))?;
+        Ok(tools.context("the build's tools are not unpacked")?.command(program))
+    }
+
+    /// The profile's lock.
+    pub(crate) fn lock(&self) -> Result<Lock> {
         let profile = Path::new(&self.profile);
         let named = self.project.join("profiles").join(profile).with_extension("lock");
         let path = if profile.is_absolute() { profile.with_extension("lock") } else { named };
-        let lock = Lock::parse(&Source::new(&path, std::fs::read_to_string(&path)?))?;
-        let tools = ToolSet::unpacked(&Steps::open(&cache()?)?, Arch::Amd64, lock.set("build"))?;
-        Ok(tools.context("the build's tools are not unpacked")?.command(program))
+        Ok(Lock::parse(&Source::new(&path, std::fs::read_to_string(&path)?))?)
     }
 
     /// The built disk image.
@@ -86,7 +90,7 @@ impl Product {
 }
 
 /// The user's cache, as the command finds it.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     if let Some(dir) = variable("GEMINIOS_CACHE") {
         return Ok(dir);

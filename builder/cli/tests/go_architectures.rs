@@ -23,7 +23,8 @@ fn machine(arch: Arch) -> u16 {
 }
 
 /// These together are half an hour of two processors for each architecture.
-const LARGE: [&str; 6] = ["kube", "containerd", "containerd-shim-runc-v2", "kine", "flanneld", "coredns"];
+const LARGE: [&str; 8] =
+    ["kube", "containerd", "containerd-shim-runc-v2", "kine", "flanneld", "coredns", "controller", "speaker"];
 
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]

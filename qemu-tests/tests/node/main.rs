@@ -7,7 +7,9 @@
 //! emulated API server that was killed starves, as it needs more processor time to come back than its own timeouts allow.
 
 mod benchmark;
+mod conformance;
 mod faults;
+mod loadbalancer;
 mod monitoring;
 mod services;
 mod survival;
@@ -63,10 +65,11 @@ fn a_node_serves_is_hardened_and_keeps_what_it_acknowledged() -> Result<()> {
     let mut node = Node::power_on(product, state(product)?, &[])?;
     node.ready()?;
     let machine = node.device.succeed("cat /etc/machine-id")?;
-    let phases: [(&str, Phase); 5] = [
+    let phases: [(&str, Phase); 6] = [
         ("all units run, PostgreSQL and containerd answer", services::answer),
         ("CIS Kubernetes Benchmark", benchmark::kept),
         ("a workload from the image, with no network outside", workload::runs),
+        ("Kubernetes' own specs", conformance::kept),
         ("one endpoint for metrics", monitoring::one_endpoint),
         ("a taken port and a full disk pass by", faults::pass_by),
     ];
@@ -89,7 +92,8 @@ fn a_node_serves_is_hardened_and_keeps_what_it_acknowledged() -> Result<()> {
     let survived = survival::of_power_cuts(node, 1).and_then(survival::of_a_lost_clock_and_a_reboot);
     report("a pulled plug, a lost clock and a reboot lose nothing", begun, survived);
     let begun = Instant::now();
-    report("a second device has another identity", begun, services::is_of_another(product, &machine));
+    let other = loadbalancer::of_another_device(product, &machine);
+    report("a second device is another, and gives services addresses of its LAN", begun, other);
     ensure!(failed.is_empty(), "failed: {}", failed.join("; "));
     Ok(())
 }

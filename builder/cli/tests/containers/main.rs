@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kube_vip;
 #[path = "../project/mod.rs"]
 mod project;
 mod registry;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::clients::Client;
 use crate::clock::{DAY, UnixTime};
 use crate::encryption;
 use crate::node::{self, Node, is_dns_name};
@@ -112,11 +113,11 @@ macro_rules! pair {
 }
 
 /// Every certificate that a node has, in the order that they are issued in.
-pub fn leaves(node: &Node) -> Vec<Leaf> {
+pub fn leaves(node: &Node, clients: &[Client]) -> Vec<Leaf> {
     let node_user = format!("system:node:{}", node.name);
     let local = || vec![AltName::Dns("localhost".into()), AltName::Ip(Ipv4Addr::LOCALHOST.into())];
     let of_node = || vec![AltName::Dns(node.name.clone()), AltName::Ip(node.ip.into())];
-    vec![
+    let mut leaves = vec![
         server(pair!("apiserver"), "kube-apiserver", None, api_names(node)),
         client(pair!("apiserver-kubelet-client"), "kube-apiserver-kubelet-client", None),
         Leaf {
@@ -134,10 +135,9 @@ pub fn leaves(node: &Node) -> Vec<Leaf> {
         kubeconfig("scheduler.conf", "system:kube-scheduler", None),
         kubeconfig("kubelet.conf", &node_user, Some("system:nodes")),
         kubeconfig("proxy.conf", "system:kube-proxy", None),
-        kubeconfig("flannel.conf", "geminios:flannel", None),
-        kubeconfig("coredns.conf", "geminios:coredns", None),
-        kubeconfig("monitor.conf", "geminios:monitor", None),
-    ]
+    ];
+    leaves.extend(clients.iter().map(|client| kubeconfig(client.kubeconfig, client.user, None)));
+    leaves
 }
 
 /// By what names and addresses pods, this node and other machines reach the API server.
@@ -172,11 +172,11 @@ fn kubeconfig(path: &'static str, name: &str, organization: Option<&'static str>
 }
 
 /// Paths of all files that a node has.
-pub fn files() -> Vec<&'static str> {
+pub fn files(clients: &[Client]) -> Vec<&'static str> {
     let nobody = Node { name: String::new(), ip: Ipv4Addr::UNSPECIFIED, host: String::new() };
     let mut files = vec![node::FILE, encryption::FILE, ACCOUNT_KEY, ACCOUNT_PUBLIC_KEY];
     files.extend(Authority::ALL.iter().flat_map(|authority| [authority.key(), authority.certificate()]));
-    for leaf in leaves(&nobody) {
+    for leaf in leaves(&nobody, clients) {
         match leaf.place {
             Place::Pair { key, certificate } => files.extend([key, certificate]),
             Place::Kubeconfig(path) => files.push(path),

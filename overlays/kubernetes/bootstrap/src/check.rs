@@ -27,7 +27,7 @@ pub fn check(found: &Found, node: &Node, now: UnixTime) -> Listing {
         .iter()
         .map(|authority| of(authority.certificate(), plain(authority.certificate())))
         .collect();
-    for leaf in catalog::leaves(node) {
+    for leaf in catalog::leaves(node, found.clients()) {
         let path = leaf.place.path();
         lines.push(match leaf.place {
             Place::Pair { .. } => of(path, plain(path)),

@@ -18,6 +18,12 @@ pub enum Error {
         crate::address::FALLBACK_INTERFACE
     )]
     NoAddress { waited: u64 },
+    /// A file that stands for a client of the API server.
+    #[error(
+        "{}: no kubeconfig can be called so, or the node has one of this name\n  help: give the file another name, of small letters, digits and `-`",
+        path.display()
+    )]
+    Client { path: PathBuf },
     /// The node's name is made from the machine-id.
     #[error("{} does not begin with 8 hexadecimal digits, from which the node gets its name: {text:?}", path.display())]
     MachineId { path: PathBuf, text: String },

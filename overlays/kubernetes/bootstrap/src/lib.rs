@@ -17,6 +17,7 @@ pub mod args;
 pub mod catalog;
 pub mod certificate;
 pub mod check;
+pub mod clients;
 pub mod clock;
 pub mod encryption;
 pub mod error;

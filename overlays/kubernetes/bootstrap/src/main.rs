@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use geminios_bootstrap::address::{self, Choice, Offline};
 use geminios_bootstrap::args::{self, Command};
 use geminios_bootstrap::check::check;
+use geminios_bootstrap::clients;
 use geminios_bootstrap::clock::{self, UnixTime};
 use geminios_bootstrap::node::{self, Known, Node};
 use geminios_bootstrap::run::run;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn bootstrap(root: &Path, wait: Duration, offline: Offline) -> Result<ExitCode, Error> {
-    let state = State::new(root);
+    let state = State::new(root, &clients::read(Path::new(clients::FOLDER))?);
     let _lock = state.lock()?;
     let known = known(&state)?;
     let name = known.name.map_or_else(new_name, Ok)?;
@@ -54,7 +55,7 @@ fn bootstrap(root: &Path, wait: Duration, offline: Offline) -> Result<ExitCode, 
 }
 
 fn list(root: &Path) -> Result<ExitCode, Error> {
-    let state = State::new(root);
+    let state = State::new(root, &clients::read(Path::new(clients::FOLDER))?);
     let known = known(&state)?;
     let name = known.name.map_or_else(new_name, Ok)?;
     let node = Node { name, ip: known.ip.unwrap_or(Ipv4Addr::UNSPECIFIED), host: host()? };

@@ -88,7 +88,7 @@ pub fn plan(found: &Found, node: &Node, now: UnixTime) -> Plan {
     }
     let issuers = Authority::ALL.map(|authority| issuer(found, authority, now, &mut plan.steps));
     account_key(found, &mut plan.steps);
-    for leaf in catalog::leaves(node) {
+    for leaf in catalog::leaves(node, found.clients()) {
         if let Err(fault) = leaf_fault(found, &leaf, &issuers[leaf.authority as usize], now) {
             plan.steps.push(Step::Issue { leaf, fault });
         }
@@ -97,7 +97,7 @@ pub fn plan(found: &Found, node: &Node, now: UnixTime) -> Plan {
 }
 
 fn modes(found: &Found, steps: &mut Vec<Step>) {
-    let files = catalog::files().into_iter().map(|path| (path, catalog::mode(path)));
+    let files = catalog::files(found.clients()).into_iter().map(|path| (path, catalog::mode(path)));
     for (path, allowed) in files.chain([(PKI, PKI_MODE)]) {
         if let Some(from) = found.mode(path).filter(|mode| mode & !allowed != 0) {
             steps.push(Step::Mode { path, from, to: from & allowed });

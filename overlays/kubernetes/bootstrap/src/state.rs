@@ -10,6 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::Error;
 use crate::catalog::{self, PKI, PKI_MODE};
+use crate::clients::Client;
 
 /// What was there, by paths below the root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub struct Found {
     files: BTreeMap<String, Vec<u8>>,
     modes: BTreeMap<String, u32>,
     names: BTreeSet<String>,
+    clients: Vec<Client>,
 }
 
 impl Found {
@@ -28,6 +30,11 @@ impl Found {
     /// Permissions of such a file or of the folder.
     pub fn mode(&self, path: &str) -> Option<u32> {
         self.modes.get(path).copied()
+    }
+
+    /// Whose kubeconfigs belong there.
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
     }
 
     /// A name for a damaged file that is not taken.
@@ -62,16 +69,17 @@ pub type Gate = Box<dyn Fn(Operation, &Path) -> io::Result<()>>;
 /// The folder, which need not exist.
 pub struct State {
     root: PathBuf,
+    clients: Vec<Client>,
     gate: Gate,
 }
 
 impl State {
-    pub fn new(root: &Path) -> State {
-        State::with_gate(root, Box::new(|_, _| Ok(())))
+    pub fn new(root: &Path, clients: &[Client]) -> State {
+        State::with_gate(root, clients, Box::new(|_, _| Ok(())))
     }
 
-    pub fn with_gate(root: &Path, gate: Gate) -> State {
-        State { root: root.to_owned(), gate }
+    pub fn with_gate(root: &Path, clients: &[Client], gate: Gate) -> State {
+        State { root: root.to_owned(), clients: clients.to_owned(), gate }
     }
 
     /// Makes the folders and waits until no other run has them. The folder itself is what is locked: that writes nothing.
@@ -99,8 +107,8 @@ impl State {
 
     /// Reads every file that a node has.
     pub fn read(&self) -> Result<Found, Error> {
-        let mut found = Found::default();
-        for path in catalog::files() {
+        let mut found = Found { clients: self.clients.clone(), ..Found::default() };
+        for path in catalog::files(&self.clients) {
             let full = self.root.join(path);
             let Some(mut file) = present(File::open(&full)).map_err(Error::file("read", &full))? else {
                 continue;

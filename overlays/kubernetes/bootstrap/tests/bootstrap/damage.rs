@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use geminios_bootstrap::catalog;
 
-use crate::scene::Scene;
+use crate::scene::{Scene, clients};
 
 /// Ways that a file can be damaged.
 fn damages(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
@@ -24,7 +24,7 @@ fn damages(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 #[test]
 fn every_damaged_file_but_one_is_mended() {
     let original = Scene::made();
-    for path in catalog::files() {
+    for path in catalog::files(&clients()) {
         for (damage, bytes) in damages(&original.read(path)) {
             let (scene, context) = (Scene::made(), format!("{path} {damage}"));
             scene.put(path, &bytes);
@@ -43,7 +43,7 @@ fn every_damaged_file_but_one_is_mended() {
 
 #[test]
 fn every_file_that_is_gone_comes_back() {
-    for path in catalog::files() {
+    for path in catalog::files(&clients()) {
         let scene = Scene::made();
         scene.remove(path);
         scene.run();

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use geminios_bootstrap::catalog::AUTHORITY_LIFE;
 use geminios_bootstrap::state::{Operation, State};
 
-use crate::scene::{DAY, Scene};
+use crate::scene::{DAY, Scene, clients};
 
 /// What a run finds before the power goes, and what is at stake in it.
 fn beginnings() -> Vec<(&'static str, Scene)> {
@@ -62,7 +62,7 @@ fn power_may_go_before_any_operation() {
             };
             assert!(scene.run_with(Box::new(gate)).is_err(), "{context}");
             // While all is only written under temporary names, what is there stays as it was.
-            State::new(&scene.path("")).sweep().unwrap();
+            State::new(&scene.path(""), &clients()).sweep().unwrap();
             let left = Some(scene.contents());
             if mended != left {
                 mended = left;
@@ -131,12 +131,12 @@ fn any_mix_of_old_and_new_files_is_mended() {
 #[test]
 fn a_second_run_waits_for_the_first() {
     let scene = Scene::made();
-    let state = State::new(&scene.path(""));
+    let state = State::new(&scene.path(""), &clients());
     let lock = state.lock().unwrap();
     let root = scene.path("");
     let (sender, receiver) = std::sync::mpsc::channel();
     let second = std::thread::spawn(move || {
-        let _lock = State::new(&root).lock().unwrap();
+        let _lock = State::new(&root, &clients()).lock().unwrap();
         sender.send(()).unwrap();
     });
     assert!(receiver.recv_timeout(std::time::Duration::from_millis(200)).is_err());

@@ -6,7 +6,7 @@ use geminios_bootstrap::plan::{Plan, Step};
 use geminios_bootstrap::state::{Change, State};
 use std::time::UNIX_EPOCH;
 
-use crate::scene::{DAY, NOW, Scene, assert_signed, certificate, until};
+use crate::scene::{DAY, NOW, Scene, assert_signed, certificate, clients, until};
 
 /// All is 200 days old except what `path` names, which is as old as the node.
 fn with_an_older(kept: &str) -> Scene {
@@ -101,8 +101,8 @@ fn an_authority_is_renewed_with_its_key_and_what_it_signed_stays() {
 #[test]
 fn nothing_outlives_its_authority() {
     let scene = Scene::made();
-    let found = State::new(&scene.path("")).read().unwrap();
-    let leaf = leaves(&scene.node).remove(0);
+    let found = State::new(&scene.path(""), &clients()).read().unwrap();
+    let leaf = leaves(&scene.node, &clients()).remove(0);
     let plan = Plan { steps: vec![Step::Issue { leaf, fault: Fault::Due }], refusals: vec![] };
     let end = until(&scene.read(Authority::Cluster.certificate()));
     let outcome = issue(&plan, &found, &scene.node, end - 10 * DAY).unwrap();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use geminios_bootstrap::catalog::{self, Authority, Place, leaves};
+use geminios_bootstrap::clients::Client;
 use geminios_bootstrap::node::Node;
 use geminios_bootstrap::plan::plan;
 use geminios_bootstrap::run::{Report, run};
@@ -31,6 +32,11 @@ pub struct Scene {
 
 pub fn node() -> Node {
     Node { name: "geminios-0123abcd".into(), ip: [192, 168, 1, 7].into(), host: "geminios".into() }
+}
+
+/// Those of overlays flannel, coredns and monitoring.
+pub fn clients() -> Vec<Client> {
+    ["coredns", "flannel", "monitor"].map(Client::new).to_vec()
 }
 
 impl Scene {
@@ -77,21 +83,21 @@ impl Scene {
     }
 
     pub fn run(&self) -> Report {
-        let state = State::new(self.folder.path());
+        let state = State::new(self.folder.path(), &clients());
         let _lock = state.lock().unwrap();
         run(&state, &self.node, self.now).unwrap()
     }
 
     /// A run that asks `gate` before each operation.
     pub fn run_with(&self, gate: Gate) -> Result<Report, Error> {
-        let state = State::with_gate(self.folder.path(), gate);
+        let state = State::with_gate(self.folder.path(), &clients(), gate);
         let _lock = state.lock()?;
         run(&state, &self.node, self.now)
     }
 
     /// A line for each step of the plan.
     pub fn plan(&self) -> Vec<String> {
-        let found = State::new(self.folder.path()).read().unwrap();
+        let found = State::new(self.folder.path(), &clients()).read().unwrap();
         let plan = plan(&found, &self.node, self.now);
         plan.steps.iter().map(ToString::to_string).chain(plan.refusals).collect()
     }
@@ -134,13 +140,13 @@ impl Scene {
     /// Checks all files without the code that made them, and that another run has nothing to do.
     pub fn assert_sound(&self, context: &str) {
         let stats = self.stats();
-        for path in catalog::files() {
+        for path in catalog::files(&clients()) {
             let expected = i64::from(catalog::mode(path));
             assert_eq!(stats.get(path).map(|stat| stat[3]), Some(expected), "mode of {path}, {context}");
         }
         let left: Vec<&String> = stats.keys().filter(|path| path.ends_with(".tmp")).collect();
         assert!(left.is_empty(), "{left:?}, {context}");
-        for leaf in leaves(&self.node) {
+        for leaf in leaves(&self.node, &clients()) {
             let path = leaf.place.path();
             let authority = certificate(&self.read(leaf.authority.certificate()));
             let (key, certificate_text) = match leaf.place {
