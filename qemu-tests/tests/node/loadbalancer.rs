@@ -58,7 +58,7 @@ pub fn of_another_device(product: &Product, machine: &str) -> Result<()> {
     gives_services_addresses(&mut node, port)
 }
 
-pub fn gives_services_addresses(node: &mut Node, port: u16) -> Result<()> {
+fn gives_services_addresses(node: &mut Node, port: u16) -> Result<()> {
     let cluster = &node.cluster;
     let established = "--for=condition=Established";
     cluster.until(&[
