@@ -87,7 +87,7 @@ func run(ctx context.Context, opts options, log io.Writer) error {
 
 	// Kubernetes asks for watch progress if the version says that etcd can tell it; the two values are Kine's defaults.
 	grpcServer := newServer()
-	server.New(backend, "unix", 5*time.Second, "3.6.11").Register(grpcServer)
+	server.New(stored{backend}, "unix", 5*time.Second, "3.6.11").Register(grpcServer)
 	go func() { failed <- grpcServer.Serve(listener) }()
 	fmt.Fprintf(log, "kine %s serves on %s\n", version(), opts.socket)
 	if err := notify("READY=1"); err != nil {

@@ -1,4 +1,4 @@
-//! A second device of the same lock, with overlay metallb: who it is, and addresses of its LAN for services.
+//! A device of the same lock with overlay metallb: addresses of its LAN for services.
 //!
 //! QEMU's network is the LAN. It forwards a port of the host to an address that no DHCP gave out, and asks by ARP who
 //! has it: only a speaker that announces answers.
@@ -46,14 +46,12 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 ";
 
-pub fn of_another_device(product: &Product, machine: &str) -> Result<()> {
+pub fn gives_services_addresses_of_the_lan(product: &Product) -> Result<()> {
     let product: &'static Product = Box::leak(Box::new(product.with_overlays(&["metallb"])?));
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let forward = format!("{port}:{ADDRESS}:80");
     let mut node = Node::power_on(product, state(product)?, &["--forward", &forward])?;
     node.ready()?;
-    let other = node.device.succeed("cat /etc/machine-id")?;
-    ensure!(other.len() == 32 && other != machine, "{machine} and {other}");
     node.all_units_run()?;
     gives_services_addresses(&mut node, port)
 }

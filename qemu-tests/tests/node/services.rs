@@ -1,7 +1,7 @@
 //! What runs below Kubernetes, and who the device is.
 
 use anyhow::{Result, ensure};
-use geminios_qemu_tests::Device;
+use geminios_qemu_tests::{Device, Product, state};
 
 use crate::Node;
 
@@ -50,5 +50,14 @@ pub fn keep(device: &mut Device, number: u32) -> Result<()> {
 pub fn kept(device: &mut Device, number: u32) -> Result<()> {
     let found = device.succeed(&format!("{QUERY} 'select n from kept'"))?;
     ensure!(found == number.to_string(), "PostgreSQL kept {found} and not {number}");
+    Ok(())
+}
+
+pub fn is_of_another(product: &Product, machine: &str) -> Result<()> {
+    let disk = state(product)?;
+    let mut device = Device::power_on(product, disk.path())?;
+    device.shell()?;
+    let other = device.succeed("cat /etc/machine-id")?;
+    ensure!(other.len() == 32 && other != machine, "{machine} and {other}");
     Ok(())
 }
