@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use geminios_qemu_tests::{Writer, verify};
 
+use crate::Node;
 use crate::services::{Identity, keep, kept};
-use crate::{Node, faults};
 
 /// Kills what a unit runs and waits until the API serves again.
 fn kill(node: &mut Node, unit: &str) -> Result<()> {
@@ -54,17 +54,12 @@ pub fn of_power_cuts(mut node: Node, cuts: u32) -> Result<Node> {
     Ok(node)
 }
 
-pub fn of_a_lost_clock_and_a_reboot(mut node: Node) -> Result<()> {
+pub fn of_a_reboot(mut node: Node) -> Result<()> {
     let identity = Identity::of(&mut node.device)?;
-    let writer = Writer::start(Arc::clone(&node.cluster), "clock");
+    let writer = Writer::start(Arc::clone(&node.cluster), "reboot");
     writer.until(5)?;
     let acknowledged = writer.finish();
     let before = verify(&node.cluster, &acknowledged)?;
-
-    node = faults::of_clock_and_certificate(node)?;
-    node.ready()?;
-    node.all_units_run()?;
-
     node.device.reboot()?;
     node.ready()?;
     node.all_units_run()?;
