@@ -43,14 +43,13 @@ impl Product {
                 .args(["build", "--release", "--package", "geminios"])
                 .current_dir(&project))?;
         }
-        let product = Product { geminios, project, profile, out };
-        run(product
-            .command("build")
-            .arg(&product.profile)
-            .arg("--out")
-            .arg(&product.out)
-            .arg("--no-compress"))?;
-        Ok(product)
+        Product { geminios, project, profile, out }.built()
+    }
+
+    /// The image, built where it belongs.
+    pub(crate) fn built(self) -> Result<Self> {
+        run(self.command("build").arg(&self.profile).arg("--out").arg(&self.out).arg("--no-compress"))?;
+        Ok(self)
     }
 
     /// A verb of the command, in the project's folder.
@@ -69,11 +68,15 @@ impl Product {
         Ok(tools.context("the build's tools are not unpacked")?.command(program))
     }
 
+    /// The profile's file, `toml`, or the one beside it, `lock`.
+    pub(crate) fn profile_file(&self, extension: &str) -> PathBuf {
+        // An absolute path stays as it is.
+        self.project.join("profiles").join(&self.profile).with_extension(extension)
+    }
+
     /// The profile's lock.
     pub(crate) fn lock(&self) -> Result<Lock> {
-        let profile = Path::new(&self.profile);
-        let named = self.project.join("profiles").join(profile).with_extension("lock");
-        let path = if profile.is_absolute() { profile.with_extension("lock") } else { named };
+        let path = self.profile_file("lock");
         Ok(Lock::parse(&Source::new(&path, std::fs::read_to_string(&path)?))?)
     }
 

@@ -40,7 +40,7 @@ fn a_full_disk(node: &mut Node) -> Result<()> {
          [ $(stat --file-system --format=%a /var) -lt 16 ]",
     );
     let refusal = filled.and_then(|_| node.refused_write());
-    node.device.succeed("rm /var/full.*")?;
+    node.device.succeed("rm -f /var/full.*")?;
     let refusal = refusal?;
     // Kine by itself would say that all is well.
     let says = refusal.contains("did not store it") || refusal.contains("No space left on device");
