@@ -28,6 +28,9 @@ pub struct Manifest {
     pub source_date_epoch: u64,
     /// Versions of what users ask for first.
     pub versions: BTreeMap<String, String>,
+    /// Formats of the data that its programs keep in /var, by name; 0 where it has no such program.
+    #[serde(default)]
+    pub data: BTreeMap<String, u64>,
     /// The parts that an update carries.
     pub parts: BTreeMap<String, Part>,
     /// The files beside this one.

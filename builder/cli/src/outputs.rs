@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use geminios_boot::{EspFile, Uki, write_esp};
-use geminios_compose::{BuiltImage, Composed, Content};
+use geminios_compose::{BuiltImage, Composed, Content, Data};
 use geminios_disk::{Output, Outputs, Plan, write, write_sums};
 use geminios_model::Digest;
 use geminios_seal::Sealed;
@@ -76,7 +76,7 @@ impl Build<'_> {
         composed: &Composed,
         sealed: &Sealed,
         boot: &Boot,
-        images: &[BuiltImage],
+        (images, data): (&[BuiltImage], Data),
     ) -> Result<Manifest> {
         let Description { profile, board, .. } = self.description;
         let scratch = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(out)?;
@@ -102,7 +102,7 @@ impl Build<'_> {
         if let Some(compressed) = &compressed {
             outputs.insert("compressed", compressed);
         }
-        let manifest = self.manifest(composed, sealed, boot, &outputs, images)?;
+        let manifest = self.manifest(composed, sealed, boot, &outputs, (images, data))?;
         let manifest_file = small(out, manifest::NAME, &(serde_json::to_vec_pretty(&manifest)?))?;
         write_sums(out, outputs.values().copied().chain([&manifest_file]))?;
         Ok(manifest)
@@ -114,7 +114,7 @@ impl Build<'_> {
         sealed: &Sealed,
         boot: &Boot,
         outputs: &BTreeMap<&str, &Output>,
-        images: &[BuiltImage],
+        (images, data): (&[BuiltImage], Data),
     ) -> Result<Manifest> {
         let digest_of =
             |path: &Path| Ok::<_, anyhow::Error>(Digest::of_reader(std::fs::File::open(path)?)?.0);
@@ -135,6 +135,7 @@ impl Build<'_> {
             root_hash: sealed.root_hash,
             source_date_epoch: self.lock.source_date_epoch,
             versions,
+            data: data.into_iter().map(|(name, format)| (name.to_owned(), format)).collect(),
             parts: BTreeMap::from([
                 ("root".to_owned(), Part { size: sealed.erofs_size, sha256: erofs? }),
                 ("root-verity".to_owned(), Part { size: sealed.verity_size, sha256: verity? }),

@@ -56,7 +56,9 @@ impl Build<'_> {
             images: &images,
             scripts: &self.description.scripts,
             scripts_source: &self.description.scripts_source,
+            root_of_trust: self.description.root_of_trust.as_deref(),
         };
+        let data = geminios_compose::data(&overlays)?;
         let composed = compose(&inputs, &tools, &self.steps, progress)?;
         let installed = composed.installed.totals();
         self.check_budget(&composed).inspect_err(|_| self.tell_growth(out, &installed))?;
@@ -72,7 +74,7 @@ impl Build<'_> {
         );
         fits.inspect_err(|_| self.tell_growth(out, &installed))?;
         let boot = self.boot(&composed, &sealed, initrd)?;
-        self.write(out, &composed, &sealed, &boot, &images)
+        self.write(out, &composed, &sealed, &boot, (&images, data))
     }
 
     /// Everything the build reads from archives and registries, in one go. Tools that are unpacked already are not asked for.

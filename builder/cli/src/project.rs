@@ -26,6 +26,8 @@ pub struct Description {
     pub scripts: ScriptTable,
     pub scripts_source: Source,
     pub lock_path: PathBuf,
+    /// The file that the profile's `[update]` names.
+    pub root_of_trust: Option<Vec<u8>>,
 }
 
 impl Project {
@@ -86,6 +88,7 @@ impl Project {
         let (scripts, scripts_source) = self.table::<ScriptTable>("overlays/scripts.toml")?;
         Ok(Description {
             lock_path: path.with_extension("lock"),
+            root_of_trust: root_of_trust(&profile, &profile_source)?,
             profile,
             profile_source,
             board,
@@ -161,6 +164,20 @@ impl Description {
         }
         Ok(Lock::parse(&read(&self.lock_path)?)?)
     }
+}
+
+/// The keys that the profile's devices believe first, if it names some.
+fn root_of_trust(profile: &Profile, source: &Source) -> Result<Option<Vec<u8>>> {
+    let Some(update) = &profile.update else { return Ok(None) };
+    let path = source.path().with_file_name(update.root.as_str());
+    let refused = |problem: String| {
+        source
+            .complain(update.root.span(), format!("{} is no root of trust: {problem}", path.display()))
+            .help("make one with `geminios keys init`, and name its 1.root.json here")
+    };
+    let bytes = std::fs::read(&path).map_err(|error| refused(error.to_string()))?;
+    geminios_update_format::State::of_root(&bytes).map_err(|error| refused(error.to_string()))?;
+    Ok(Some(bytes))
 }
 
 /// What one overlay alone cannot know: that its programs are there, and that its ports are nobody else's.

@@ -16,7 +16,9 @@ use crate::rootfs::OverlaySource;
 use crate::tools::Tools;
 use crate::tree::{Entry, Node, Owner, Tree};
 use crate::units::Units;
-use crate::{caches, fixups, images, initrd, kernel, lay, merge, prune, scripts, sysusers, units, var};
+use crate::{
+    about, caches, fixups, images, initrd, kernel, lay, merge, prune, scripts, sysusers, units, var,
+};
 
 /// All that an image is composed of.
 #[derive(Clone, Copy)]
@@ -35,6 +37,8 @@ pub struct Inputs<'a> {
     pub images: &'a [BuiltImage],
     pub scripts: &'a ScriptTable,
     pub scripts_source: &'a Source,
+    /// The root of trust that the profile names.
+    pub root_of_trust: Option<&'a [u8]>,
 }
 
 /// An image before it is sealed.
@@ -90,6 +94,7 @@ pub(crate) fn assemble<'a>(inputs: &Inputs<'a>) -> Result<Assembled<'a>, Compose
     fixups::make(&mut root, epoch)?;
     let os_release = fixups::os_release(inputs.profile, &inputs.lock.digest());
     fixups::write_os_release(&mut root, &os_release, epoch)?;
+    about::write(&mut root, inputs, epoch)?;
     accounts.write(&mut root, epoch)?;
     if let Some(bundle) = certificates {
         let node = Node::File(bundle);

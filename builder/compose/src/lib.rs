@@ -3,6 +3,7 @@
 //! Maintainer scripts never run. What they would have done is done by declared fix-ups, and every script that an
 //! installation would have run was looked at by somebody ([`geminios_model::ScriptTable`]).
 
+mod about;
 mod accounts;
 mod caches;
 mod compose;
@@ -28,6 +29,7 @@ mod tree;
 mod units;
 mod var;
 
+pub use about::{Data, data};
 pub use compose::{Composed, Inputs, compose};
 pub use content::Content;
 pub use error::ComposeError;

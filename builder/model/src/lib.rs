@@ -5,6 +5,7 @@
 
 mod arch;
 mod board;
+mod data;
 mod diagnostic;
 mod digest;
 mod document;
@@ -24,6 +25,7 @@ mod tools;
 
 pub use arch::Arch;
 pub use board::{Board, BootBackend, Firmware, Machine};
+pub use data::{DataFormats, Updates};
 pub use diagnostic::{Diagnostic, Source};
 pub use digest::{Digest, DigestError, Hasher};
 pub use document::{Document, parse, schema};

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Document, Located, OverlayImage, Program, Source, TreePath, image};
+use crate::{DataFormats, Diagnostic, Document, Located, OverlayImage, Program, Source, TreePath, image};
 
 /// What a component adds to the device.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +53,9 @@ pub struct Overlay {
     /// Container images made of such programs, loaded at boot.
     #[serde(default, rename = "image")]
     pub images: Vec<OverlayImage>,
+    /// Formats of the data that its programs keep.
+    #[serde(default)]
+    pub data: DataFormats,
     /// What the initrd needs.
     #[serde(default)]
     pub initrd: InitrdWish,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Document, ImageWish, Located, Source};
+use crate::{Diagnostic, Document, ImageWish, Located, Source, Updates};
 
 /// What an image is: the archives its packages come from, its overlays, sizes and boards.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -28,6 +28,8 @@ pub struct Profile {
     /// Container images from elsewhere that come with the disk.
     #[serde(default, rename = "image")]
     pub images: Vec<ImageWish>,
+    /// Signed updates.
+    pub update: Option<Updates>,
     /// Partition sizes.
     pub sizes: Sizes,
     /// Limits that fail the build with a table of what grew.
@@ -125,6 +127,9 @@ impl Document for Profile {
                     format!("archive `{}` needs suites, components and keys", archive.name),
                 ));
             }
+        }
+        if let Some(update) = &self.update {
+            update.check(source)?;
         }
         for (i, image) in self.images.iter().enumerate() {
             image.check(source)?;

@@ -48,6 +48,16 @@ fn good_ones_are_read() {
 }
 
 #[test]
+fn an_address_of_updates_that_is_none() {
+    let update = |url: &str| format!("{PROFILE}\n[update]\nroot = \"root.json\"\nurl = \"{url}\"\n");
+    parse::<Profile>(&Source::new("profiles/edge.toml", update("https://updates.example/edge"))).unwrap();
+    for url in ["ftp://updates.example", "updates.example", "http://a b"] {
+        let told = complaint::<Profile>("profiles/edge.toml", &update(url)).to_string();
+        assert!(told.contains("is no address of a repository") && told.contains("https://"), "{told}");
+    }
+}
+
+#[test]
 fn a_lock_in_another_order_is_the_same_lock() {
     let (head, stanzas) = LOCK.split_once("\n\n").unwrap();
     let more = LOCK.replace("postinst", "config").replace("bash", "apt").replace("trixie", "sid");

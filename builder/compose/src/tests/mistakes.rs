@@ -39,6 +39,14 @@ fn two_overlays_that_own_one_path() {
 }
 
 #[test]
+fn two_overlays_that_keep_the_same_data() {
+    let mut world = World::new();
+    world.overlay("base", "[data]\npostgresql = 17\n", &[]);
+    world.overlay("network", "[data]\npostgresql = 18\n", &[]);
+    insta::assert_snapshot!(world.error());
+}
+
+#[test]
 fn an_overlay_that_makes_a_path_twice() {
     insta::assert_snapshot!(told("[[link]]\npath = \"/etc/x\"\ntarget = \"y\"\n", &[("etc/x", "x")]));
 }

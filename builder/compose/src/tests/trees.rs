@@ -26,6 +26,13 @@ fn an_image_without_overlays_is_packages_and_fixups() {
 }
 
 #[test]
+fn the_image_tells_the_updater_what_it_is_and_which_data_it_has() {
+    let mut world = World::new();
+    world.overlay("base", "[data]\npostgresql = 17\nkubernetes-minor = 37\n", &[]);
+    insta::assert_snapshot!(world.text("/usr/lib/geminios/image.json"));
+}
+
+#[test]
 fn members_follow_the_links_of_the_usr_merge() {
     let mut world = World::new();
     world.package(
@@ -174,6 +181,7 @@ fn overlays_lay_files_folders_links_programs_and_owners() {
     /usr/bin/mawk: 0755 0:0 4
     /usr/lib/geminios: 0755 0:0 folder
     /usr/lib/geminios/agent: 0755 0:0 7
+    /usr/lib/geminios/image.json: 0644 0:0 227
     ");
 }
 

@@ -191,6 +191,7 @@ impl World {
             images: &self.images,
             scripts: &scripts,
             scripts_source: &scripts_source,
+            root_of_trust: None,
         })
     }
 
