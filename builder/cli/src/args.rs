@@ -105,6 +105,8 @@ pub enum Verb {
     Version,
     /// Print a completion script for a shell
     Completions(Completions),
+    #[command(hide = true)]
+    Relay(Relay),
     /// Print the JSON schema of profiles, boards, overlays, scripts.toml or tools.toml, for editors
     Schema(SchemaOf),
 }
@@ -189,6 +191,12 @@ pub struct Run {
     /// answers for; those that overlays name are forwarded anyway, by the same number or the next free one
     #[arg(long, value_name = "HOST:[ADDRESS:]MACHINE", value_parser = forward::parse)]
     pub forward: Vec<Forward>,
+    /// Let the machine reach this port of 127.0.0.1, at http://10.0.2.100/, also when --isolated: a server of updates, say
+    #[arg(long, value_name = "PORT")]
+    pub reach: Option<u16>,
+    /// Put a USB stick into the machine: this file is what is on it, and what is written to it
+    #[arg(long, value_name = "FILE")]
+    pub stick: Option<PathBuf>,
     /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<PathBuf>,
@@ -254,6 +262,11 @@ pub struct Clean {
 #[derive(Debug, Args)]
 pub struct Completions {
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Relay {
+    pub port: u16,
 }
 
 #[derive(Debug, Args)]

@@ -30,7 +30,14 @@ pub struct Machine<'a> {
     pub console_log: Option<PathBuf>,
     /// No way out of the machine but the forwarded ports.
     pub isolated: bool,
+    /// A command for each connection that the machine makes to port 80 of [`REACHED`].
+    pub reach: Option<String>,
+    /// What is on a USB stick in the machine.
+    pub stick: Option<PathBuf>,
 }
+
+/// Address in a machine's network that leads to a port of this host's loopback.
+const REACHED: &str = "10.0.2.100";
 
 /// A TCP port of the host's loopback that leads to one of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +96,24 @@ impl Machine<'_> {
         arg("-device", "virtio-rng-pci".into());
         let restrict = if self.isolated { "on" } else { "off" };
         let forwards = self.forwards.iter().map(|forward| forward.option());
-        arg("-netdev", format!("user,id=lan,restrict={restrict}{}", forwards.collect::<String>()));
+        let reach = self.reach.iter().map(|command| {
+            let command = command.replace(',', ",,");
+            format!(",guestfwd=tcp:{REACHED}:80-cmd:{command}")
+        });
+        arg(
+            "-netdev",
+            format!("user,id=lan,restrict={restrict}{}", forwards.chain(reach).collect::<String>()),
+        );
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
         if let Some(file) = &self.kubeconfig {
             arg("-chardev", format!("file,id=kubeconfig,path={}", path(file)));
             arg("-device", "virtio-serial-pci".into());
             arg("-device", "virtserialport,chardev=kubeconfig,name=org.geminios.kubeconfig".into());
+        }
+        if let Some(file) = &self.stick {
+            arg("-drive", format!("if=none,id=stick,format=raw,file={}", path(file)));
+            arg("-device", "qemu-xhci".into());
+            arg("-device", "usb-storage,drive=stick,removable=on".into());
         }
         if let Some(watchdog) = &qemu.watchdog {
             arg("-device", watchdog.clone());

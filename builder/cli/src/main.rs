@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Verb::Clean(args) => verbs::clean::run(&session, &args),
         Verb::Version => verbs::version::run(&session),
         Verb::Completions(args) => verbs::completions::run(&args),
+        Verb::Relay(args) => verbs::relay::run(&args),
         Verb::Schema(args) => verbs::schema::run(&args),
     };
     match done {

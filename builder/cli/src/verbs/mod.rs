@@ -7,6 +7,7 @@ pub mod diff;
 pub mod explain;
 pub mod inspect;
 pub mod lock;
+pub mod relay;
 pub mod run;
 pub mod schema;
 pub mod version;

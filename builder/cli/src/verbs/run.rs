@@ -48,6 +48,8 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         authorized_keys: authorized_keys(args.ssh_key.as_deref())?,
         console_log: args.headless.then(|| state.join("console.log")),
         isolated: args.isolated,
+        reach: args.reach.map(relay).transpose()?,
+        stick: args.stick.clone(),
     };
     let mut command = qemu.command(&board.qemu.program);
     command.args(machine.arguments());
@@ -73,6 +75,14 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         bail!("QEMU ended with {status}");
     }
     Ok(())
+}
+
+/// The command that QEMU starts for each connection to a port of this host.
+fn relay(port: u16) -> Result<String> {
+    let own = std::env::current_exe().context("this program's own file is not known")?;
+    let mut command = Command::new(own);
+    command.arg("relay").arg(port.to_string());
+    Ok(shell(&command))
 }
 
 /// QEMU's data folders in its tool set.
