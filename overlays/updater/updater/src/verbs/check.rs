@@ -1,0 +1,59 @@
+//! `geminios-updater check`: what is offered, what it costs, and whether it would be taken. Fetches nothing of it.
+
+use geminios_slots::plan::{Policy, plan_install};
+use geminios_slots::{Refusal, plan_recover};
+
+use crate::config::shown;
+use crate::supply::{choose, notes};
+use crate::verbs::session::{Problem, Session, Wanted, for_slots, status, written};
+
+/// Lines of release notes.
+const NOTES: usize = 8;
+
+/// Says it, line by line, and gives the exit status.
+///
+/// # Errors
+/// The repository is not believed or not reached, or the release is refused.
+pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> {
+    let web = session.web(wanted);
+    let mut supply = session.supply(wanted, &web)?;
+    let offer = session.look(wanted, &mut *supply)?;
+    let tell = session.tell.clone();
+    let image = session.image;
+    tell(&format!("running    {} ({}, board {}, {})", image.version, image.profile, image.board, image.arch));
+    let Some(offer) = offer else {
+        let channel = &session.config.channel;
+        tell(&format!("offered    nothing in channel {channel} of {}", supply.place()));
+        return Ok(status::DONE);
+    };
+    let channels = offer.listed.channels.join(", ");
+    tell(&format!("offered    {}, channel {channels}, by {}", offer.release.version, offer.place));
+    if offer.release.version == image.version {
+        tell("nothing is to be done");
+        return Ok(status::DONE);
+    }
+    session.fits(wanted, &offer)?;
+    let seen = session.observe()?;
+    let release = for_slots(&offer.release);
+    let chosen = choose(&offer.release, &mut session.old(&seen), written(&seen, &release), None)?;
+    tell(&format!("to fetch   {chosen}"));
+    if let Ok(left) = web.meter.borrow().left() {
+        if left < chosen.bytes {
+            tell(&format!("budget     {} are left today", shown(left)));
+        }
+    }
+    for (number, line) in notes(&mut *supply, offer.release.notes.as_ref(), NOTES)?.iter().enumerate() {
+        tell(&format!("{:10} {line}", if number == 0 { "notes" } else { "" }));
+    }
+    // What a cut left is cleaned up by `install`, which this only foresees.
+    if plan_recover(&seen, session.backend)?.is_empty() {
+        match plan_install(&seen, session.backend, &release, Policy { force: false }) {
+            Err(Refusal::AlreadyArmed { version, slot }) => {
+                tell(&format!("{version} is in slot {slot} and starts with the next restart"));
+                return Ok(status::DONE);
+            }
+            plan => drop(plan?),
+        }
+    }
+    Ok(status::AVAILABLE)
+}
