@@ -138,6 +138,10 @@ pub trait Device {
     fn progress(&self) -> u64 {
         crate::execute::PROGRESS
     }
+    /// Seconds since 1970, for the history only.
+    fn now(&self) -> Option<u64> {
+        None
+    }
     /// None where systemd-boot boots.
     fn boot_bytes(&mut self) -> Option<&mut dyn BootBytes> {
         None

@@ -76,6 +76,9 @@ pub struct Failure {
 #[serde(deny_unknown_fields)]
 pub struct Told {
     pub sequence: u64,
+    /// As the device's clock said: seconds since 1970. Nothing depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<u64>,
     pub event: String,
 }
 
@@ -186,9 +189,9 @@ impl Journal {
         Ok(bytes)
     }
 
-    /// The journal after an event.
+    /// The journal after an event at some time.
     #[must_use]
-    pub fn after(&self, event: &Event) -> Journal {
+    pub fn after(&self, event: &Event, time: Option<u64>) -> Journal {
         let mut journal = if matches!(event, Event::Lost(_)) { Journal::default() } else { self.clone() };
         match event {
             Event::Lost(_) => {}
@@ -237,7 +240,7 @@ impl Journal {
         if !matches!(event, Event::Progress { .. }) {
             journal.sequence += 1;
             let event = event.to_string().chars().take(2 * REASON).collect();
-            journal.history.push(Told { sequence: journal.sequence, event });
+            journal.history.push(Told { sequence: journal.sequence, time, event });
             let surplus = journal.history.len().saturating_sub(HISTORY);
             journal.history.drain(..surplus);
         }
@@ -269,11 +272,13 @@ mod tests {
     use super::*;
 
     fn sample() -> Journal {
-        Journal::default().after(&Event::CounterMoved("geminios_1+2-1.efi".into())).after(&Event::Failed {
+        let failed = Event::Failed {
             version: "2".into(),
             root_hash: Some(RootHash([7; 32])),
             reason: "its tries ran out".into(),
-        })
+        };
+        let moved = Event::CounterMoved("geminios_1+2-1.efi".into());
+        Journal::default().after(&moved, None).after(&failed, Some(1_795_780_800))
     }
 
     #[test]
@@ -307,12 +312,9 @@ mod tests {
     #[test]
     fn it_does_not_grow_for_ever() {
         let mut journal = Journal::default();
-        for n in 0..300 {
-            journal = journal.after(&Event::Failed {
-                version: format!("{n}"),
-                root_hash: None,
-                reason: "x".repeat(5000),
-            });
+        for n in 0..300_u64 {
+            let (version, reason) = (format!("{n}"), "x".repeat(5000));
+            journal = journal.after(&Event::Failed { version, root_hash: None, reason }, Some(n));
         }
         assert!(journal.encode().unwrap().len() < LARGEST);
         assert_eq!((journal.history.len(), journal.failed.len()), (HISTORY, FAILED));

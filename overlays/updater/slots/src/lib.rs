@@ -32,4 +32,4 @@ pub use observe::{Observed, UkiFile, observe};
 pub use plan::{Release, plan_bless, plan_install, plan_mark_bad, plan_probe, plan_recover, plan_rollback};
 pub use refusal::Refusal;
 pub use state::{Slot, State};
-pub use step::{Blob, Extent, Image, Step};
+pub use step::{Blob, Done, Extent, Image, Step};

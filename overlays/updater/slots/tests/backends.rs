@@ -170,7 +170,7 @@ fn autoboot_however_a_write_is_torn_the_old_or_the_new_slot_is_started() {
     let pi = RpiTryboot { boot_a: 2, boot_b: 3 };
     let text = b"[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n".to_vec();
     let armed = Event::Armed { slot: Slot::B, version: "2".into(), root_hash: RootHash([2; 32]) };
-    let now = seen(vec![text.clone()], Journal::default().after(&armed));
+    let now = seen(vec![text.clone()], Journal::default().after(&armed, None));
     assert_eq!([pi.entry(&now, Slot::A), pi.entry(&now, Slot::B)], [Entry::Blessed, Entry::Trying(1)]);
     assert_eq!(pi.arm(&now, Slot::B, &release()), Ok(vec![]));
     let steps = pi.bless(&now, Slot::B).unwrap();

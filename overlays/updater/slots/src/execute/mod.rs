@@ -104,9 +104,10 @@ fn one(step: &Step, device: &mut dyn Device, source: &mut dyn Source) -> Result<
 
 /// A journal that cannot be read is begun anew: what it held saves work only.
 fn record(event: &Event, device: &mut dyn Device) -> io::Result<()> {
+    let now = device.now();
     let file = device.journal();
     let journal = journal::load(file)?.unwrap_or_else(|_| Journal::default());
-    journal::store(&journal.after(event), file)
+    journal::store(&journal.after(event, now), file)
 }
 
 fn check_table(table: &Table, device: &mut dyn Device) -> Result<(), Cause> {

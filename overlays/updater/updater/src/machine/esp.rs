@@ -1,0 +1,179 @@
+//! The EFI system partition: checked, mounted where nobody else sees it, and gone when the program ends, however it ends.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use geminios_slots::device::Esp;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, StatVfsMountFlags};
+use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags};
+
+use crate::machine::direct::Window;
+use crate::machine::{Command, Commands, MachineError, Partition};
+
+/// Where systemd-boot looks for kernels.
+const KERNELS: &str = "EFI/Linux";
+/// A multiple of every device's logical block.
+const BLOCK: u64 = 4096;
+
+/// Gives access to the kernels. On the device it mounts; in tests it is a folder.
+pub trait OpenEsp {
+    /// # Errors
+    /// The file system is damaged beyond repair, or cannot be mounted.
+    fn open(
+        &self,
+        partition: &Partition,
+        writable: bool,
+        commands: &dyn Commands,
+    ) -> Result<Kernels, MachineError>;
+}
+
+/// The real one. A mount without a place in any tree (fsmount(2)) ends with the last descriptor of it.
+#[derive(Debug)]
+pub struct PrivateMount;
+
+impl OpenEsp for PrivateMount {
+    fn open(
+        &self,
+        partition: &Partition,
+        writable: bool,
+        commands: &dyn Commands,
+    ) -> Result<Kernels, MachineError> {
+        let node = &partition.node;
+        if let Some(at) = &partition.mounted {
+            return Err(MachineError::EspMounted { node: node.clone(), at: at.clone() });
+        }
+        if writable {
+            repair(node, commands)?;
+        }
+        let failed = |error: io::Error| MachineError::EspMount { node: node.clone(), error };
+        let mount = private_mount(node, writable).map_err(|error| failed(error.into()))?;
+        let kernels = Kernels::open(&mount, KERNELS).map_err(failed)?;
+        Ok(Kernels { _mount: Some(mount), ..kernels })
+    }
+}
+
+/// What a cut left. Of its errors the kernel would make the file system read-only.
+fn repair(node: &Path, commands: &dyn Commands) -> Result<(), MachineError> {
+    let command = Command::new("fsck.fat", Duration::from_secs(300)).arg("-a").arg(node);
+    let outcome = commands.run(&command);
+    match outcome.status {
+        // Clean; or errors were found and mended (fsck.fat(8)).
+        Some(0 | 1) => Ok(()),
+        _ => Err(MachineError::Fsck { node: node.to_owned(), outcome: outcome.told() }),
+    }
+}
+
+fn private_mount(node: &Path, writable: bool) -> rustix::io::Result<OwnedFd> {
+    let context = mount::fsopen("vfat", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    mount::fsconfig_set_string(context.as_fd(), "source", node)?;
+    mount::fsconfig_set_string(context.as_fd(), "umask", "0077")?;
+    if !writable {
+        mount::fsconfig_set_flag(context.as_fd(), "ro")?;
+    }
+    mount::fsconfig_create(context.as_fd())?;
+    let mut attributes = MountAttrFlags::MOUNT_ATTR_NOEXEC
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOSUID;
+    if !writable {
+        attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
+    }
+    mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
+
+/// The folder with the kernels.
+#[derive(Debug)]
+pub struct Kernels {
+    folder: OwnedFd,
+    window: Window,
+    /// Closed last.
+    _mount: Option<OwnedFd>,
+}
+
+impl Kernels {
+    /// # Errors
+    /// There is no such folder.
+    pub fn open(within: impl AsFd, path: impl rustix::path::Arg) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(within, path, flags, Mode::empty())?;
+        Ok(Kernels { folder, window: Window::default(), _mount: None })
+    }
+
+    /// The same folder, for another reader.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        let mount = self._mount.as_ref().map(OwnedFd::try_clone).transpose()?;
+        Ok(Kernels { folder: self.folder.try_clone()?, window: Window::default(), _mount: mount })
+    }
+
+    pub(super) fn reader(&self, name: &str) -> io::Result<File> {
+        self.file(name, OFlags::RDONLY)
+    }
+
+    fn file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        Ok(rustix::fs::openat(&self.folder, name, flags, Mode::from_raw_mode(0o600))?.into())
+    }
+}
+
+impl Esp for Kernels {
+    fn list(&mut self) -> io::Result<Vec<(String, u64)>> {
+        let mut files = Vec::new();
+        for entry in Dir::read_from(&self.folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            let stat = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+                files.push((name.to_owned(), stat.st_size as u64));
+            }
+        }
+        Ok(files)
+    }
+
+    fn room(&mut self) -> io::Result<u64> {
+        let room = rustix::fs::fstatvfs(&self.folder)?;
+        Ok(room.f_bavail * room.f_frsize)
+    }
+
+    fn writable(&mut self) -> bool {
+        rustix::fs::fstatvfs(&self.folder).is_ok_and(|room| !room.f_flag.contains(StatVfsMountFlags::RDONLY))
+    }
+
+    fn read_at(&mut self, name: &str, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file(name, OFlags::RDONLY)?.read_at(buffer, at)
+    }
+
+    fn read_uncached_at(&mut self, name: &str, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = self.file(name, OFlags::RDONLY | OFlags::DIRECT)?;
+        self.window.read(&file, BLOCK, at, buffer)
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        self.file(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL).map(drop)
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let file = self.file(name, OFlags::WRONLY)?;
+        let end = file.metadata()?.len();
+        file.write_all_at(bytes, end)
+    }
+
+    fn overwrite(&mut self, name: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file(name, OFlags::WRONLY)?.write_all_at(bytes, at)
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        self.file(name, OFlags::RDONLY)?.sync_all()
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+
+    fn sync_folder(&mut self) -> io::Result<()> {
+        rustix::fs::fsync(&self.folder)?;
+        Ok(rustix::fs::syncfs(&self.folder)?)
+    }
+}

@@ -1,0 +1,115 @@
+//! The service: cleans up after a cut, then watches the running version until it is healthy. One on trial that does not become
+//! so is given up, with the reason, and the old one starts.
+
+use std::time::Duration;
+
+use geminios_slots::{Refusal, State, plan_mark_bad};
+
+use crate::health::{Checks, End, Phase, Report, Trial, Verdict, follow};
+use crate::machine::{Access, Host, Machine};
+use crate::supply::Tell;
+use crate::verbs::bless::{bless, told};
+use crate::verbs::restart::restart;
+use crate::verbs::{Failure, recovered};
+
+/// Others hold the device for moments while a version is on trial.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// # Errors
+/// This is no device of ours, or its slots cannot be read or changed. The service starts again after a while.
+pub fn run(host: &Host, tell: &Tell) -> Result<(), Failure> {
+    let on_trial = begin(host, tell)?;
+    let image = host.image()?;
+    let (config, checks) = Checks::of(host, image.data);
+    let mut reporter = Reporter::new(host, image.version.to_string(), on_trial.then_some(config.deadline));
+    let deadline = on_trial.then_some(config.deadline);
+    reporter.store(tell);
+    let trial = Trial::new(config.settle, deadline);
+    match follow(host, &checks, trial, &mut |round| reporter.round(round, tell)) {
+        End::Healthy => {}
+        End::TooLate { check, message } => {
+            reporter.report.phase = Phase::GivenUp;
+            reporter.store(tell);
+            if give_up(host, &format!("check {check}: {message}"), tell)? {
+                restart(host, tell);
+                return Ok(());
+            }
+            // There is nothing to fall back to, so it may take as long as it takes.
+            reporter.report.phase = Phase::Waiting;
+            reporter.deadline = None;
+            follow(host, &checks, Trial::new(config.settle, None), &mut |round| reporter.round(round, tell));
+        }
+    }
+    let line = bless(host, "watch", PATIENCE, tell)?;
+    tell(&line);
+    (reporter.report.phase, reporter.report.trial) = (Phase::Healthy, false);
+    reporter.store(tell);
+    Ok(())
+}
+
+/// Whether the running version is on trial, once all is cleaned up.
+fn begin(host: &Host, tell: &Tell) -> Result<bool, Failure> {
+    let mut machine = Machine::open(host, "watch", Access::Change, PATIENCE)?;
+    let seen = recovered(&mut machine, tell)?;
+    let slot = seen.running_slot().ok_or(Refusal::RunningUnknown(machine.running))?;
+    let state = seen.state(&*machine.backend, slot);
+    tell(&format!("version {} runs from slot {slot}: {state}", machine.image.version));
+    Ok(matches!(state, State::Trying(_)))
+}
+
+/// Whether another version is started in its place.
+fn give_up(host: &Host, reason: &str, tell: &Tell) -> Result<bool, Failure> {
+    let mut machine = Machine::open(host, "watch", Access::Change, PATIENCE)?;
+    let seen = recovered(&mut machine, tell)?;
+    match plan_mark_bad(&seen, &*machine.backend, reason) {
+        Ok(steps) => {
+            tell(&format!("version {} is given up: {reason}", machine.image.version));
+            machine.run(&steps)?;
+            Ok(true)
+        }
+        // Blessed by hand, meanwhile; or it is the only one there is.
+        Err(refusal @ (Refusal::NothingElse { .. } | Refusal::RunningBlessed { .. })) => {
+            tell(&format!("not given up: {refusal}"));
+            Ok(false)
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Tells the log and `status` what the checks say, when it changes.
+struct Reporter<'a> {
+    host: &'a Host,
+    report: Report,
+    /// Since the machine started.
+    deadline: Option<Duration>,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(host: &'a Host, version: String, deadline: Option<Duration>) -> Self {
+        let (trial, phase) = (deadline.is_some(), Phase::Waiting);
+        let report = Report { version, trial, phase, time: 0, deadline: None, checks: Vec::new() };
+        Reporter { host, report, deadline }
+    }
+
+    fn round(&mut self, round: &[Verdict], tell: &Tell) {
+        if self.report.checks == round {
+            return;
+        }
+        for verdict in round.iter().filter(|verdict| !self.report.checks.contains(verdict)) {
+            tell(&told(verdict));
+        }
+        self.report.checks = round.to_vec();
+        self.store(tell);
+    }
+
+    /// A full disk is for the checks to notice.
+    fn store(&mut self, tell: &Tell) {
+        let clock = &self.host.clock;
+        self.report.time = clock.now();
+        let left = self.deadline.map(|deadline| deadline.saturating_sub(clock.uptime()));
+        self.report.deadline = left.map(|left| clock.now() + left.as_secs());
+        if let Err(error) = self.report.store(&self.host.paths.state()) {
+            tell(&error.to_string());
+        }
+    }
+}
