@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use geminios_model::{Progress, Unit};
 use geminios_update_format::Digest;
+use geminios_update_format::bundle::{self, Entry};
 use geminios_update_format::release::Blob;
 use rayon::prelude::*;
 
-use crate::bundle::{self, Entry};
 use crate::repository::{LOCK, checked, is_temporary, walk};
 use crate::verify::{Finding, Report};
 
@@ -27,15 +27,15 @@ enum Kind {
 }
 
 impl Source {
-    /// A bundle is read through once: one that is cut or damaged is refused here, by the file that is hit.
+    /// A bundle that is cut is refused here, by the file that is hit.
     pub fn open(path: &Path) -> Result<Self, String> {
         let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
         if metadata.is_dir() {
             return Ok(Source { path: path.to_owned(), kind: Kind::Folder });
         }
         let file = File::open(path).map_err(|error| error.to_string())?;
-        let entries = bundle::index(&mut BufReader::with_capacity(1 << 20, &file))
-            .map_err(|error| error.to_string())?;
+        let mut read_at = |at: u64, buffer: &mut [u8]| file.read_exact_at(buffer, at);
+        let entries = bundle::index(metadata.len(), &mut read_at).map_err(|error| error.to_string())?;
         Ok(Source { path: path.to_owned(), kind: Kind::Bundle(file, entries) })
     }
 

@@ -1,10 +1,12 @@
 //! Damage is found wherever it is, and the file is named.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use geminios_model::Silent;
 use geminios_release::bundle::{self, Wanted};
 use geminios_release::verify::verify;
+use geminios_update_format::bundle::{BundleError, Entry, index};
 use semver::Version;
 
 use crate::made::{NOW, Scene, published, tree};
@@ -80,11 +82,19 @@ fn bundle_of(scene: &Scene) -> Vec<u8> {
     bytes
 }
 
+fn indexed(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, BundleError> {
+    let mut read_at = |at: u64, buffer: &mut [u8]| {
+        buffer.copy_from_slice(&bytes[at as usize..at as usize + buffer.len()]);
+        Ok(())
+    };
+    index(bytes.len() as u64, &mut read_at)
+}
+
 #[test]
 fn a_bundle_that_is_cut_anywhere_names_the_file_that_is_hit() {
     let scene = published();
     let bytes = bundle_of(&scene);
-    let entries = bundle::index(&mut &bytes[..]).unwrap();
+    let entries = indexed(&bytes).unwrap();
     let mut offsets: Vec<usize> = (0..bytes.len()).step_by(4099).collect();
     // Each border, and beside it.
     for entry in entries.values() {
@@ -94,7 +104,7 @@ fn a_bundle_that_is_cut_anywhere_names_the_file_that_is_hit() {
     offsets.extend([bytes.len() - 1, bytes.len() - 512, bytes.len() - 1024]);
     assert!(offsets.len() > 200, "{}", offsets.len());
     for cut in offsets.into_iter().filter(|cut| *cut < bytes.len()) {
-        let error = bundle::index(&mut &bytes[..cut]).unwrap_err().to_string();
+        let error = indexed(&bytes[..cut]).unwrap_err().to_string();
         assert!(error.starts_with(&format!("it is cut at byte {cut}, within ")), "{cut}: {error}");
         let hit = entries.iter().find(|(_, entry)| {
             let end = entry.offset + entry.size.next_multiple_of(512);
@@ -118,7 +128,7 @@ fn a_flipped_bit_anywhere_in_a_bundle_is_found() {
     let scene = published();
     let bytes = bundle_of(&scene);
     let path = scene.path("flipped.tar");
-    let entries = bundle::index(&mut &bytes[..]).unwrap();
+    let entries = indexed(&bytes).unwrap();
     let mut places: Vec<usize> = entries
         .values()
         .flat_map(|entry| [entry.offset as usize - 512 + 148, entry.offset as usize])

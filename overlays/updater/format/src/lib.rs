@@ -6,10 +6,12 @@
 //! - [`client`] follows the client workflow of The Update Framework (TUF, specification 1.0), step by step.
 //! - [`write`] makes metadata from plain values. Signatures come from outside, so that keys may stay offline.
 //! - [`release`] is the index of one release, the choice of the cheapest encoding, and the check of the data contract.
+//! - [`bundle`] is the same repository as one file.
 //!
 //! README.md beside this crate has the layout of a repository, the order of checks and all bounds.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod client;
 pub mod digest;
 pub mod error;

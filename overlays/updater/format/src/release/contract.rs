@@ -22,7 +22,7 @@ pub struct Device {
     pub data: Option<InstalledData>,
 }
 
-/// The data in /var.
+/// The data in /var. A number is 0 where there is none of that program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstalledData {
     pub postgresql: u64,
@@ -102,25 +102,33 @@ pub fn check(release: &Release, device: &Device, older: Older) -> Result<(), Ref
     device.data.map_or(Ok(()), |data| data_fits(release, data))
 }
 
+/// A program that the release or the device does not have reads no data, and leaves none that must be read.
 fn data_fits(release: &Release, data: InstalledData) -> Result<(), Refusal> {
     let version = release.version.clone();
-    let (new, installed) = (release.data.postgresql, data.postgresql);
-    if new < installed {
-        return Err(Refusal::PostgresqlBack { version, release: new, installed });
+    if let Some((new, installed)) = both(release.data.postgresql, data.postgresql) {
+        if new < installed {
+            return Err(Refusal::PostgresqlBack { version, release: new, installed });
+        }
+        if new > installed && !release.data.postgresql_converts.contains(&installed) {
+            return Err(Refusal::PostgresqlAhead { version, release: new, installed });
+        }
     }
-    if new > installed && !release.data.postgresql_converts.contains(&installed) {
-        return Err(Refusal::PostgresqlAhead { version, release: new, installed });
+    if let Some((new, installed)) = both(release.data.kine_schema, data.kine_schema) {
+        if new < installed {
+            return Err(Refusal::KineBack { version, release: new, installed });
+        }
     }
-    let (new, installed) = (release.data.kine_schema, data.kine_schema);
-    if new < installed {
-        return Err(Refusal::KineBack { version, release: new, installed });
-    }
-    let (new, installed) = (release.data.kubernetes_minor, data.kubernetes_minor);
-    if new.saturating_add(KUBERNETES_BACK) < installed {
-        return Err(Refusal::KubernetesBack { version, release: new, installed });
-    }
-    if new > installed.saturating_add(KUBERNETES_AHEAD) {
-        return Err(Refusal::KubernetesAhead { version, release: new, installed });
+    if let Some((new, installed)) = both(release.data.kubernetes_minor, data.kubernetes_minor) {
+        if new.saturating_add(KUBERNETES_BACK) < installed {
+            return Err(Refusal::KubernetesBack { version, release: new, installed });
+        }
+        if new > installed.saturating_add(KUBERNETES_AHEAD) {
+            return Err(Refusal::KubernetesAhead { version, release: new, installed });
+        }
     }
     Ok(())
+}
+
+fn both(new: u64, installed: u64) -> Option<(u64, u64)> {
+    (new > 0 && installed > 0).then_some((new, installed))
 }

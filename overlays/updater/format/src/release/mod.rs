@@ -32,11 +32,12 @@ pub const UPDATER: u64 = 1;
 /// Bounds of release.json. Bytes: 4 MiB.
 pub const LIMITS: Limits = Limits { bytes: 4 << 20, depth: 12, values: 200_000 };
 
-/// Most bytes that a piece or chunk unpacks to, and so the largest window of zstd: 8 MiB.
-pub const PIECE: u64 = 8 << 20;
+/// Most bytes that a piece or chunk unpacks to, and so the largest window of zstd: 4 MiB.
+pub const PIECE: u64 = 4 << 20;
 
-/// Most bytes of an old image that a piece of a delta refers to: 32 MiB. With piece and blob in memory that is 48 MiB.
-pub const BASE: u64 = 32 << 20;
+/// Most bytes of an old image that a piece of a delta refers to: 16 MiB. A decoder that copies it holds it twice, beside window,
+/// output and frame: 44 MiB.
+pub const BASE: u64 = 16 << 20;
 
 /// Most bytes of an image: 64 GiB.
 pub const IMAGE: u64 = 64 << 30;
@@ -77,7 +78,7 @@ impl Release {
     }
 }
 
-/// What the release expects of the data in /var, and does to it.
+/// What the release expects of the data in /var, and does to it. A number is 0 where the release has no such program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataContract {
     /// Major version of PostgreSQL.

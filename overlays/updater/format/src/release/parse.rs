@@ -77,7 +77,8 @@ fn release_version(field: &Field<'_>) -> Result<semver::Version, Error> {
 fn data(field: &Field<'_>) -> Result<DataContract, Error> {
     field.only(&["from", "kine_schema", "kubernetes_minor", "postgresql", "postgresql_converts"])?;
     let major = |field: &Field<'_>| field.number(1..=9999);
-    let postgresql = major(&field.get("postgresql")?)?;
+    let component = |name: &str| field.get(name)?.number(0..=9999);
+    let postgresql = component("postgresql")?;
     let converts = field.get("postgresql_converts")?;
     let older: Vec<u64> = converts.list()?.iter().map(major).collect::<Result<_, _>>()?;
     if older.iter().any(|older| *older >= postgresql) || older.windows(2).any(|pair| pair[0] >= pair[1]) {
@@ -86,8 +87,8 @@ fn data(field: &Field<'_>) -> Result<DataContract, Error> {
     Ok(DataContract {
         postgresql,
         postgresql_converts: older,
-        kine_schema: field.get("kine_schema")?.number(1..=9999)?,
-        kubernetes_minor: field.get("kubernetes_minor")?.number(1..=9999)?,
+        kine_schema: component("kine_schema")?,
+        kubernetes_minor: component("kubernetes_minor")?,
         from: field.optional("from")?.map(|from| release_version(&from)).transpose()?,
     })
 }

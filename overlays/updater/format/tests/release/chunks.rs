@@ -72,7 +72,7 @@ fn what_is_refused() {
         ("make 1501 bytes", vec![300, 150], changed(0, ("a", 501, 200))),
         ("make 1499 bytes", vec![300, 150], changed(0, ("a", 499, 200))),
         ("0 bytes in a frame", vec![300, 150], changed(0, ("a", 0, 200))),
-        ("more than 1 to 8388608", vec![300, 150], changed(0, ("a", (8 << 20) + 1, 200))),
+        ("more than 1 to 4194304", vec![300, 150], changed(0, ("a", (4 << 20) + 1, 200))),
         ("in a frame of 1526", vec![300, 150], changed(0, ("a", 500, 1526))),
         ("does not fit into its pack", vec![299, 151], good.clone()),
         ("does not fit into its pack", vec![300, 149], good.clone()),

@@ -36,6 +36,26 @@ fn what_fits() {
     }
 }
 
+/// 0: there is no such program, in the release or in the data.
+#[test]
+fn what_is_not_there_is_not_compared() {
+    assert_eq!(data(0, 0, 0), "fits");
+    for none in [data(0, 2, 34), data(17, 0, 34), data(17, 2, 0)] {
+        assert_eq!(none, "fits");
+    }
+    let without = |change: fn(&mut Release)| said(|release, _| change(release));
+    assert_eq!(without(|release| release.data.postgresql = 0), "fits");
+    assert_eq!(without(|release| release.data.kine_schema = 0), "fits");
+    assert_eq!(without(|release| release.data.kubernetes_minor = 0), "fits");
+    // What both have is compared all the same.
+    let newer = InstalledData { postgresql: 18, kine_schema: 0, kubernetes_minor: 0 };
+    let refused = said(|release, device| {
+        release.data.kine_schema = 0;
+        device.data = Some(newer);
+    });
+    assert!(refused.contains("cannot read the data of PostgreSQL 18"), "{refused}");
+}
+
 #[test]
 fn another_device() {
     assert_eq!(

@@ -85,10 +85,10 @@ fn what_is_refused() {
         ("/images/root/deltas", json!(too_many), "at most 32 deltas"),
         ("/images/root/deltas/0/pieces/4", Value::Null, "pieces up to the image's end"),
         ("/images/root/deltas/0/pieces/0/base", Value::Null, "\"base\""),
-        ("/images/root/deltas/0/pieces/0/base/length", json!((32 << 20) + 1), "base.length: expected"),
+        ("/images/root/deltas/0/pieces/0/base/length", json!((16 << 20) + 1), "base.length: expected"),
         (
-            "/images/root/deltas/0/pieces/0/base/length",
-            json!((17 << 20) + 1),
+            "/images/root/deltas/0/pieces/4/base/length",
+            json!((1 << 20) + 1),
             "within the old image's 17825792 bytes",
         ),
         ("/images/root/deltas/0/pieces/0/base/offset", json!(u64::MAX >> 1), "base.offset: expected"),

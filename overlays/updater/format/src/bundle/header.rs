@@ -1,12 +1,13 @@
 //! Headers of POSIX ustar (IEEE Std 1003.1-2017, pax, "ustar Interchange Format").
 
-pub(super) const BLOCK: usize = 512;
+/// Bytes of a header; contents are padded to it.
+pub const BLOCK: usize = 512;
 
 /// Most bytes of a file: what 11 octal digits can write.
-pub(super) const MOST: u64 = (1 << 33) - 1;
+pub const MOST: u64 = (1 << 33) - 1;
 
-/// None if the name is too long: 100 bytes, or 155 more before a `/`.
-pub(super) fn header(name: &str, size: u64) -> Option<[u8; BLOCK]> {
+/// The header of a file. None if the name is too long: 100 bytes, or 155 more before a `/`.
+pub fn header(name: &str, size: u64) -> Option<[u8; BLOCK]> {
     let (prefix, rest) = split(name)?;
     if size > MOST {
         return None;
@@ -50,7 +51,7 @@ pub(super) fn parse(block: &[u8; BLOCK]) -> Option<(String, u64)> {
 }
 
 /// Zeroes after a file's bytes.
-pub(super) fn padding(size: u64) -> usize {
+pub fn padding(size: u64) -> usize {
     (BLOCK - (size % BLOCK as u64) as usize) % BLOCK
 }
 

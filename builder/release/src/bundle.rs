@@ -1,14 +1,14 @@
-//! Making a bundle.
+//! Making a bundle: one release as one tar file. The format crate says what it looks like, and reads it.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use geminios_update_format::bundle::{BLOCK, header, padding};
 use geminios_update_format::metadata::Body as _;
 use geminios_update_format::metadata::RoleName;
 use geminios_update_format::release::{Image, ImageKind, Piece, Release};
 use semver::Version;
 
-use crate::bundle::tar::{BLOCK, header, padding};
 use crate::error::ReleaseError;
 use crate::repository::{Current, Repository, Store, release_name};
 
