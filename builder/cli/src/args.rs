@@ -1,5 +1,7 @@
 //! The command line: what a user can ask for, and the words that teach it.
 
+pub mod release;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -99,6 +101,16 @@ pub enum Verb {
     Diff(Diff),
     /// Show a profile resolved: what each overlay brings, and why a package is there
     Explain(Explain),
+    /// Make, replace and list the keys that sign updates
+    Keys(release::Keys),
+    /// Put a build into a repository of updates, signed: whole, as deltas from earlier releases, and in chunks
+    Publish(release::Publish),
+    /// Write a release and its signatures into one file, for a USB stick
+    Bundle(release::Bundle),
+    /// Check a repository or a bundle as a device would, and each of its bytes
+    Verify(release::Verify),
+    /// Serve a repository on this host, for tries: any web server does it for real
+    Serve(release::Serve),
     /// Remove finished steps from the cache, and with --all the downloads
     Clean(Clean),
     /// Print versions of the command and of the formats it reads

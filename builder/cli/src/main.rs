@@ -4,6 +4,7 @@ mod args;
 mod contents;
 mod failure;
 mod forward;
+mod http;
 mod image;
 mod images;
 mod indices;
@@ -41,6 +42,11 @@ fn main() -> ExitCode {
         Verb::Inspect(args) => verbs::inspect::run(&session, &args),
         Verb::Diff(args) => verbs::diff::run(&session, &args),
         Verb::Explain(args) => verbs::explain::run(&session, &args),
+        Verb::Keys(args) => verbs::keys::run(&session, &args),
+        Verb::Publish(args) => verbs::publish::run(&session, &args),
+        Verb::Bundle(args) => verbs::bundle::run(&session, &args),
+        Verb::Verify(args) => verbs::verify::run(&session, &args),
+        Verb::Serve(args) => verbs::serve::run(&session, &args),
         Verb::Clean(args) => verbs::clean::run(&session, &args),
         Verb::Version => verbs::version::run(&session),
         Verb::Completions(args) => verbs::completions::run(&args),

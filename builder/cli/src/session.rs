@@ -9,6 +9,12 @@ use crate::args::Global;
 use crate::project::{Description, Project};
 use crate::terminal::Terminal;
 
+/// Seconds since 1970, as this host's clock says.
+pub fn now() -> Result<u64> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Ok(since.context("the clock of this host is before 1970")?.as_secs())
+}
+
 /// One run of the command.
 pub struct Session {
     pub global: Global,

@@ -32,4 +32,6 @@ pub mod verify;
 pub use build::{Build, Part};
 pub use error::ReleaseError;
 pub use keys::Keys;
-pub use repository::{Hook, Lifetimes, Moment, Published, Repository, Request, Rotated, Row, Table};
+pub use geminios_update_format::Digest;
+pub use geminios_update_format::release::DataContract;
+pub use repository::{Held, Hook, Lifetimes, Moment, Published, Repository, Request, Rotated, Row, Table};

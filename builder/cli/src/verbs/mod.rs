@@ -1,13 +1,18 @@
 //! One file a verb.
 
 pub mod build;
+pub mod bundle;
 pub mod clean;
 pub mod completions;
 pub mod diff;
 pub mod explain;
 pub mod inspect;
+pub mod keys;
 pub mod lock;
+pub mod publish;
 pub mod relay;
 pub mod run;
 pub mod schema;
+pub mod serve;
+pub mod verify;
 pub mod version;

@@ -1,6 +1,7 @@
 //! A repository in a folder: begin it, publish to it, rotate its keys, keep its timestamp fresh.
 
 mod current;
+mod held;
 mod metadata;
 mod old;
 mod publish;
@@ -11,6 +12,7 @@ mod table;
 pub(crate) use current::{Current, release_name};
 pub(crate) use store::{LOCK, Store, checked, is_temporary, walk};
 
+pub use held::Held;
 pub use metadata::Lifetimes;
 pub use publish::{Published, Request};
 pub use rotate::Rotated;
