@@ -11,7 +11,7 @@ use geminios_update_format::release::{
 
 use crate::config::shown;
 use crate::supply::old::{Old, covered};
-use crate::supply::{Supply, SupplyError, blob};
+use crate::supply::{Supply, SupplyError, Want, blob};
 
 /// Frames that lie no further apart in a pack are fetched in one request: a round trip takes longer than these bytes.
 pub const GAP: u64 = 16 << 10;
@@ -54,7 +54,7 @@ pub struct Written {
     pub verity: u64,
 }
 
-/// Chooses. Without a supply no chunk index is read: then it is the way that is sure.
+/// Chooses among what the supply has. Unless a chunk index may be read, it is the way that is sure.
 ///
 /// # Errors
 /// A chunk index cannot be got.
@@ -62,9 +62,10 @@ pub fn choose(
     release: &Release,
     old: &mut Old,
     written: Written,
-    supply: Option<&mut dyn Supply>,
+    supply: &mut dyn Supply,
+    may_read: bool,
 ) -> Result<Chosen, SupplyError> {
-    let mut release = release.clone();
+    let mut release = there(release, supply);
     let mut have = Have { root: done(written.root), verity: done(written.verity), uki: done(0) };
     have.root.bases.extend(old.root_hash.filter(|_| old.root.is_some()));
     have.verity.bases = same(&release.verity, old, Image::Verity);
@@ -78,7 +79,7 @@ pub fn choose(
         }
     }
     let mut indexes = Indexes::default();
-    if let Some(supply) = supply {
+    if may_read {
         indexes.read(&release, &mut have, old, supply)?;
     }
     for image in [&mut release.root, &mut release.verity, &mut release.uki] {
@@ -94,6 +95,16 @@ pub fn choose(
         uki: indexes.way(plan.uki, &release.uki),
         bytes,
     })
+}
+
+/// Without the encodings that the supply does not have. A bundle has each as a whole or not at all; the whole is always there.
+fn there(release: &Release, supply: &mut dyn Supply) -> Release {
+    let mut release = release.clone();
+    for image in [&mut release.root, &mut release.verity, &mut release.uki] {
+        image.deltas.retain(|delta| delta.pieces.iter().all(|piece| supply.has(&Want::all(piece.blob))));
+        image.chunks = image.chunks.take().filter(|set| supply.has(&Want::all(set.index)));
+    }
+    release
 }
 
 fn done(bytes: u64) -> Held {

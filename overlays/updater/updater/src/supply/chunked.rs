@@ -129,7 +129,7 @@ impl Chunked {
         let has = |want: &Want| want.blob == pack && inside(chunk.frame, want.range);
         if !self.wanted.front().is_some_and(has) {
             self.wanted = self.wants(number).into();
-            supply.expect(self.wanted.iter().copied().collect());
+            supply.expect(self.wanted.clone());
         }
         // A chunk that stood before, and cannot be read back, comes alone.
         let want = match self.wanted.pop_front() {

@@ -62,7 +62,13 @@ pub enum SupplyError {
     #[error("{} has no root of trust: {problem}\n  help: build the image with a repository's first root, or give one on the device", path.display())]
     NoRoot { path: PathBuf, problem: String },
     #[error("{0}")]
-    Format(#[from] FormatError),
+    Format(Box<FormatError>),
+}
+
+impl From<FormatError> for SupplyError {
+    fn from(error: FormatError) -> Self {
+        SupplyError::Format(Box::new(error))
+    }
 }
 
 impl SupplyError {

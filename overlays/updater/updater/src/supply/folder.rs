@@ -48,7 +48,9 @@ impl Supply for Folder {
         Ok(Some(bytes))
     }
 
-    fn expect(&mut self, _: Vec<Want>) {}
+    fn has(&mut self, want: &Want) -> bool {
+        self.path.join(want.blob.path()).is_file()
+    }
 
     fn stretch(&mut self, want: &Want) -> Result<Vec<u8>, SupplyError> {
         let (file, place) = (want.blob.path(), self.place());

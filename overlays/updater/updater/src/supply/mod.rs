@@ -8,6 +8,7 @@
 //! ```
 
 mod budget;
+mod bundle;
 mod choose;
 mod chunked;
 mod error;
@@ -20,13 +21,16 @@ mod old;
 mod open;
 mod stream;
 mod trust;
+mod usb;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use geminios_update_format::Digest;
 use geminios_update_format::release::{Blob, Range};
 
 pub use budget::Meter;
+pub use bundle::Bundle;
 pub use choose::{Chosen, Way, Written, choose};
 pub use error::SupplyError;
 pub use folder::Folder;
@@ -38,6 +42,7 @@ pub use old::{Old, OldImage, ReadAt};
 pub use open::{Place, Web, at_path, at_url};
 pub use stream::Stream;
 pub use trust::{Trust, release};
+pub use usb::{Stick, Sticks, UsbSticks, on_sticks};
 
 /// Prints a line for people.
 pub type Tell = Rc<dyn Fn(&str)>;
@@ -70,8 +75,13 @@ pub trait Supply {
     /// It is longer, or cannot be got.
     fn file(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>, SupplyError>;
 
+    /// Whether it has this. A bundle leaves out whole encodings; of a server one finds out by asking.
+    fn has(&mut self, _: &Want) -> bool {
+        true
+    }
+
     /// What will be asked for next, in order, so that a link can bring it without a pause. A hint only.
-    fn expect(&mut self, wants: Vec<Want>);
+    fn expect(&mut self, _: VecDeque<Want>) {}
 
     /// Exactly the bytes of the stretch, as they lie there.
     ///

@@ -59,7 +59,7 @@ fn of_version(
     let (profile, board) = (&device.profile, &device.board);
     Err(SupplyError::Place {
         what: format!(
-            "{place} has no release {version} of {profile} for board {board}; the newest are: {there}"
+            "{place} has no release {version} of {profile} for board {board}; the newest there are: {there}"
         ),
         help: "ask for one of these",
     })

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use crate::config::check_url;
-use crate::supply::{Folder, Http, Limits, Meter, Patience, Supply, SupplyError, Tell};
+use crate::supply::{Bundle, Folder, Http, Limits, Meter, Patience, Supply, SupplyError, Tell};
 
 /// Where a release is to come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,7 @@ pub fn at_path(path: &Path) -> Result<Box<dyn Supply>, SupplyError> {
     if metadata.is_dir() {
         return Ok(Box::new(Folder::new(path)));
     }
-    let what = format!("{}: bundles are not read yet", path.display());
-    Err(SupplyError::Place { what, help: "unpack it with tar, and give its folder" })
+    Ok(Box::new(Bundle::open(path)?))
 }
 
 /// A web server.

@@ -16,8 +16,7 @@ const NOTES: usize = 8;
 /// The repository is not believed or not reached, or the release is refused.
 pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> {
     let web = session.web(wanted);
-    let mut supply = session.supply(wanted, &web)?;
-    let offer = session.look(wanted, &mut *supply)?;
+    let (mut supply, offer) = session.find(wanted, &web)?;
     let tell = session.tell.clone();
     let image = session.image;
     tell(&format!("running    {} ({}, board {}, {})", image.version, image.profile, image.board, image.arch));
@@ -35,7 +34,8 @@ pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> 
     session.fits(wanted, &offer)?;
     let seen = session.observe()?;
     let release = for_slots(&offer.release);
-    let chosen = choose(&offer.release, &mut session.old(&seen), written(&seen, &release), None)?;
+    let chosen =
+        choose(&offer.release, &mut session.old(&seen), written(&seen, &release), &mut *supply, false)?;
     tell(&format!("to fetch   {chosen}"));
     if let Ok(left) = web.meter.borrow().left() {
         if left < chosen.bytes {

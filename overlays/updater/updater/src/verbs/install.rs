@@ -53,8 +53,8 @@ pub fn install(
     }
     session.recover()?;
     let web = session.web(wanted);
-    let mut supply = session.supply(wanted, &web)?;
-    let Some(offer) = session.look(wanted, &mut *supply)? else {
+    let (mut supply, offer) = session.find(wanted, &web)?;
+    let Some(offer) = offer else {
         (session.tell)(&format!("{} has nothing in channel {}", supply.place(), session.config.channel));
         return Ok(NOTHING);
     };
@@ -94,7 +94,7 @@ fn put(
         steps => steps?,
     };
     let mut old = session.old(&seen);
-    let chosen = choose(&offer.release, &mut old, written(&seen, &release), Some(&mut *supply))?;
+    let chosen = choose(&offer.release, &mut old, written(&seen, &release), supply, true)?;
     (session.tell)(&format!("{} from {}: {chosen}", offer.release.version, offer.place));
     let tell = session.tell.clone();
     let mut progress = Progress::new(tell.clone());

@@ -16,9 +16,12 @@ use semver::Version;
 use crate::config::{Config, now_in};
 use crate::image::Image;
 use crate::supply::{
-    Limits, Meter, Offer, Old, OldImage, Patience, Place, ReadAt, Supply, SupplyError, Tell, Trust, Web,
-    Written, at_path, at_url, offered,
+    Limits, Meter, Offer, Old, OldImage, Patience, Place, ReadAt, Sticks, Supply, SupplyError, Tell, Trust,
+    Web, Written, at_path, at_url, offered, on_sticks,
 };
+
+/// Failures in a row after which metadata is given up: until it is there, the lock is held for nothing.
+const FILES: u32 = 3;
 
 /// Everything of the device. The caller holds its lock.
 pub struct Session<'a> {
@@ -36,6 +39,7 @@ pub struct Session<'a> {
     /// The whole disk, and a file of EFI/Linux, to be read while the device is written to.
     pub disk: &'a dyn Fn() -> io::Result<Box<dyn ReadAt>>,
     pub kernel: &'a dyn Fn(&str) -> io::Result<Box<dyn ReadAt>>,
+    pub sticks: &'a dyn Sticks,
     pub limits: Limits,
     pub tell: Tell,
 }
@@ -45,13 +49,13 @@ pub struct Session<'a> {
 #[non_exhaustive]
 pub enum Problem {
     #[error(transparent)]
-    Supply(#[from] SupplyError),
+    Supply(Box<SupplyError>),
     /// It is not for this device, or not for its data.
     #[error(transparent)]
-    Contract(#[from] format::Refusal),
+    Contract(Box<format::Refusal>),
     /// Its slots do not allow it now.
     #[error(transparent)]
-    Slots(#[from] geminios_slots::Refusal),
+    Slots(Box<geminios_slots::Refusal>),
     #[error("looking at the disk: {0}\n  help: the disk may be failing; see the kernel's messages")]
     Observe(io::Error),
     #[error("{0}\n  help: what was done stays, and the system that runs is whole; run this again to go on")]
@@ -63,6 +67,28 @@ pub enum Problem {
         crate::config::DEVICE_FILE
     )]
     NoPlace,
+    #[error(
+        "no USB stick with a file *.gemini or a folder geminios is plugged in\n  help: its file system must be FAT, exFAT or ext4"
+    )]
+    NoStick,
+}
+
+impl From<SupplyError> for Problem {
+    fn from(error: SupplyError) -> Self {
+        Problem::Supply(Box::new(error))
+    }
+}
+
+impl From<format::Refusal> for Problem {
+    fn from(refusal: format::Refusal) -> Self {
+        Problem::Contract(Box::new(refusal))
+    }
+}
+
+impl From<geminios_slots::Refusal> for Problem {
+    fn from(refusal: geminios_slots::Refusal) -> Self {
+        Problem::Slots(Box::new(refusal))
+    }
 }
 
 /// Exit status of both verbs.
@@ -94,7 +120,7 @@ impl Problem {
         let RunError { step, cause } = error;
         match cause {
             geminios_slots::Cause::Io(error) => match error.downcast::<SupplyError>() {
-                Ok(error) => Problem::Supply(error),
+                Ok(error) => error.into(),
                 Err(error) => Problem::Step(RunError { step, cause: geminios_slots::Cause::Io(error) }),
             },
             cause => Problem::Step(RunError { step, cause }),
@@ -124,34 +150,70 @@ impl Session<'_> {
         let until = open.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let budget = self.config.budget.filter(|_| wanted.automatic);
         let meter = Meter::open(&self.folder.join("budget.json"), self.now, budget);
-        let until = |patience: Patience| Patience { until, ..patience };
+        let patience = |failures| Patience { pause: self.limits.pause, failures, until };
         Web {
             limits: self.limits.clone(),
-            files: until(Patience::SHORT),
-            blobs: until(Patience::ENDLESS),
+            files: patience(Some(FILES)),
+            blobs: patience(self.limits.failures),
             meter: Rc::new(RefCell::new(meter)),
         }
     }
 
-    /// Where to look.
-    pub(super) fn supply(&self, wanted: &Wanted, web: &Web) -> Result<Box<dyn Supply>, Problem> {
-        match (&wanted.from, &self.config.url) {
-            (Some(Place::Url(url)), _) | (None, Some(url)) => Ok(at_url(url, web, &self.tell)),
-            (Some(Place::Path(path)), _) => Ok(at_path(path)?),
-            (Some(Place::Usb), _) => Err(Problem::NoPlace),
-            (None, None) => Err(Problem::NoPlace),
+    /// Where to look, the best place first: what is plugged in needs no link.
+    fn supplies(&self, wanted: &Wanted, web: &Web) -> Result<Vec<Box<dyn Supply>>, Problem> {
+        match &wanted.from {
+            Some(Place::Url(url)) => return Ok(vec![at_url(url, web, &self.tell)]),
+            Some(Place::Path(path)) => return Ok(vec![at_path(path)?]),
+            Some(Place::Usb) => {
+                let found = on_sticks(self.sticks, &self.tell);
+                return if found.is_empty() { Err(Problem::NoStick) } else { Ok(found) };
+            }
+            None => {}
         }
+        let mut found = Vec::new();
+        if wanted.automatic && self.config.usb {
+            found = on_sticks(self.sticks, &self.tell);
+        }
+        found.extend(self.config.url.iter().map(|url| at_url(url, web, &self.tell)));
+        if found.is_empty() { Err(Problem::NoPlace) } else { Ok(found) }
     }
 
-    /// What is signed and offered; None if there is nothing for this device.
-    pub(super) fn look(&self, wanted: &Wanted, supply: &mut dyn Supply) -> Result<Option<Offer>, Problem> {
+    /// The newest release that is signed and offered, and who has it; none if nobody has one for this device.
+    pub(super) fn find(
+        &self,
+        wanted: &Wanted,
+        web: &Web,
+    ) -> Result<(Box<dyn Supply>, Option<Offer>), Problem> {
         let mut trust = Trust::open(&self.folder, &self.root_of_trust)?;
         if let Some(reason) = &trust.began_anew {
             (self.tell)(&format!("the state of trust begins anew from the image's root: {reason}"));
         }
-        let choice = (self.config.channel.as_str(), wanted.version.as_ref());
-        let time = (self.now, self.image.built);
-        Ok(offered(&mut trust, supply, &self.image.device(), choice, time)?)
+        let mut supplies = self.supplies(wanted, web)?;
+        let alone = supplies.len() == 1;
+        let mut best: Option<(Box<dyn Supply>, Option<Offer>)> = None;
+        let mut last = None;
+        let version = |offer: &Option<Offer>| offer.as_ref().map(|offer| offer.release.version.clone());
+        for mut supply in supplies.drain(..) {
+            let choice = (self.config.channel.as_str(), wanted.version.as_ref());
+            let time = (self.now, self.image.built);
+            match offered(&mut trust, &mut *supply, &self.image.device(), choice, time) {
+                Ok(offer) => {
+                    if best.as_ref().is_none_or(|(_, other)| version(&offer) > version(other)) {
+                        best = Some((supply, offer));
+                    }
+                }
+                Err(error) if alone => return Err(error.into()),
+                Err(error) => {
+                    (self.tell)(&format!("{}: {error}", supply.place()));
+                    last = Some(error);
+                }
+            }
+        }
+        match (best, last) {
+            (Some(best), _) => Ok(best),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Err(Problem::NoPlace),
+        }
     }
 
     /// Whether it is for this device and its data.

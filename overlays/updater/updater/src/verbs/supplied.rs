@@ -11,7 +11,7 @@ use crate::config::{Config, DEVICE_FILE, IMAGE_FILE};
 use crate::image::ROOT_OF_TRUST;
 use crate::machine::{Access, Host, Machine};
 use crate::snapshot;
-use crate::supply::{Limits, Place, ReadAt, Tell};
+use crate::supply::{Limits, Place, ReadAt, Tell, UsbSticks};
 use crate::verbs::install::Options;
 use crate::verbs::restart::restart;
 use crate::verbs::session::{Session, Wanted};
@@ -77,6 +77,7 @@ fn with_session<T>(
         running: machine.running,
         disk: &disk,
         kernel: &kernel,
+        sticks: &UsbSticks { root: paths.at("/") },
         limits: Limits::default(),
         tell: tell.clone(),
     };

@@ -20,6 +20,10 @@ pub struct Limits {
     /// Below `lowest` bytes a second for so long, a link is taken for dead.
     pub stall: Duration,
     pub lowest: u64,
+    /// Between two tries: at first, and at most.
+    pub pause: [Duration; 2],
+    /// Failures in a row after which a release is given up. None: never.
+    pub failures: Option<u32>,
 }
 
 impl Default for Limits {
@@ -29,6 +33,8 @@ impl Default for Limits {
             connect: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             lowest: 256,
+            pause: [Duration::from_secs(1), Duration::from_secs(300)],
+            failures: None,
         }
     }
 }

@@ -42,6 +42,9 @@ struct Running {
     queue: VecDeque<Want>,
 }
 
+/// One try to bring what is missing in the buffer.
+type Attempt<'a, T> = &'a dyn Fn(&mut Http, &mut Vec<u8>) -> Result<T, Stop>;
+
 /// Why a transfer ended early.
 enum Stop {
     /// The link; after a while it may work.
@@ -112,7 +115,7 @@ impl Http {
         &mut self,
         have: &mut Vec<u8>,
         patience: Patience,
-        attempt: &dyn Fn(&mut Self, &mut Vec<u8>) -> Result<T, Stop>,
+        attempt: Attempt<'_, T>,
     ) -> Result<T, SupplyError> {
         let (mut failures, mut best) = (0, 0);
         loop {
@@ -155,8 +158,8 @@ impl Supply for Http {
         Ok(there.then_some(have))
     }
 
-    fn expect(&mut self, wants: Vec<Want>) {
-        self.expected = wants.into();
+    fn expect(&mut self, wants: VecDeque<Want>) {
+        self.expected = wants;
     }
 
     fn stretch(&mut self, want: &Want) -> Result<Vec<u8>, SupplyError> {

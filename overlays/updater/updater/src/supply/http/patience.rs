@@ -8,9 +8,8 @@ use crate::supply::{SupplyError, Tell};
 /// Waits that grow, with a random part, so that a thousand devices do not come back at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// After the first failure. Each further one doubles it.
-    pub first: Duration,
-    pub most: Duration,
+    /// After the first failure, each further one doubling it; and at most.
+    pub pause: [Duration; 2],
     /// Failures in a row without a byte between, after which it is given up. None: never.
     pub failures: Option<u32>,
     /// When the maintenance window closes.
@@ -18,16 +17,6 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// An automatic run: as long as there is time.
-    pub const ENDLESS: Patience = Patience {
-        first: Duration::from_secs(1),
-        most: Duration::from_secs(300),
-        failures: None,
-        until: None,
-    };
-    /// Somebody waits for an answer.
-    pub const SHORT: Patience = Patience { failures: Some(3), ..Patience::ENDLESS };
-
     pub(super) fn check(&self) -> Result<(), SupplyError> {
         match self.until {
             Some(until) if Instant::now() >= until => Err(SupplyError::WindowClosed),
@@ -35,12 +24,12 @@ impl Patience {
         }
     }
 
-    /// After the so-and-so-manieth failure in a row.
+    /// After so many failures in a row.
     pub(super) fn wait(&self, failures: u32, error: SupplyError, tell: &Tell) -> Result<(), SupplyError> {
         if self.failures.is_some_and(|most| failures >= most) {
             return Err(error);
         }
-        let full = self.first.saturating_mul(1 << (failures - 1).min(16)).min(self.most);
+        let full = self.pause[0].saturating_mul(1 << (failures - 1).min(16)).min(self.pause[1]);
         // Half of it at least, so that it still grows.
         let wait = full / 2 + full.mul_f64(random() / 2.0);
         let text = error.to_string();

@@ -1,0 +1,10 @@
+//! Updates from every kind of supply, good and hostile, onto a disk in a file.
+#![allow(clippy::unwrap_used)]
+
+mod good;
+#[path = "../../../slots/tests/cuts/gpt.rs"]
+#[allow(dead_code)]
+mod gpt;
+mod machine;
+mod run;
+mod world;
