@@ -20,6 +20,7 @@ pub struct Meter {
     unsaved: u64,
     /// Bytes of this run.
     received: u64,
+    failures: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ impl Meter {
         let kept = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Count>(&bytes).ok());
         let day = now / DAY;
         let today = kept.filter(|kept| kept.day == day).unwrap_or(Count { day, bytes: 0 });
-        Meter { file: file.to_owned(), today, budget, unsaved: 0, received: 0 }
+        Meter { file: file.to_owned(), today, budget, unsaved: 0, received: 0, failures: 0 }
     }
 
     /// Bytes that came in this run.
@@ -44,15 +45,28 @@ impl Meter {
         self.received
     }
 
+    /// How often the link failed in this run.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    pub(super) fn failed(&mut self) {
+        self.failures += 1;
+    }
+
+    /// What is left today of a budget.
+    pub fn left_of(&self, budget: Option<u64>) -> Option<u64> {
+        budget.map(|budget| budget.saturating_sub(self.today.bytes))
+    }
+
     /// Bytes that may still come today.
     ///
     /// # Errors
     /// None may.
     pub fn left(&self) -> Result<u64, SupplyError> {
-        let Some(budget) = self.budget else { return Ok(u64::MAX) };
-        match budget.saturating_sub(self.today.bytes) {
-            0 => Err(SupplyError::Budget { spent: self.today.bytes, budget }),
-            left => Ok(left),
+        match (self.left_of(self.budget), self.budget) {
+            (Some(0), Some(budget)) => Err(SupplyError::Budget { spent: self.today.bytes, budget }),
+            (left, _) => Ok(left.unwrap_or(u64::MAX)),
         }
     }
 

@@ -38,7 +38,7 @@ pub use frame::Decoder;
 pub use http::{Http, Limits, Patience};
 pub(crate) use keep::keep;
 pub use offer::{Offer, notes, offered};
-pub use old::{Old, OldImage, ReadAt};
+pub use old::{CHUNK, Old, OldImage, ReadAt};
 pub use open::{Place, Web, at_path, at_url};
 pub use stream::Stream;
 pub use trust::{Trust, release};

@@ -34,26 +34,22 @@ pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> 
     session.fits(wanted, &offer)?;
     let seen = session.observe()?;
     let release = for_slots(&offer.release);
+    // What a cut left is cleaned up by `install`, which this only foresees.
+    let settled = plan_recover(&seen, session.backend)?.is_empty();
+    let plan = settled.then(|| plan_install(&seen, session.backend, &release, Policy { force: false }));
+    if let Some(Err(Refusal::AlreadyArmed { version, slot })) = plan {
+        tell(&format!("{version} is in slot {slot}, and starts with the next restart"));
+        return Ok(status::DONE);
+    }
     let chosen =
         choose(&offer.release, &mut session.old(&seen), written(&seen, &release), &mut *supply, false)?;
     tell(&format!("to fetch   {chosen}"));
-    if let Ok(left) = web.meter.borrow().left() {
-        if left < chosen.bytes {
-            tell(&format!("budget     {} are left today", shown(left)));
-        }
+    if let Some(left) = web.meter.borrow().left_of(session.config.budget) {
+        tell(&format!("budget     {} are left for automatic runs today", shown(left)));
     }
     for (number, line) in notes(&mut *supply, offer.release.notes.as_ref(), NOTES)?.iter().enumerate() {
         tell(&format!("{:10} {line}", if number == 0 { "notes" } else { "" }));
     }
-    // What a cut left is cleaned up by `install`, which this only foresees.
-    if plan_recover(&seen, session.backend)?.is_empty() {
-        match plan_install(&seen, session.backend, &release, Policy { force: false }) {
-            Err(Refusal::AlreadyArmed { version, slot }) => {
-                tell(&format!("{version} is in slot {slot} and starts with the next restart"));
-                return Ok(status::DONE);
-            }
-            plan => drop(plan?),
-        }
-    }
+    plan.transpose()?;
     Ok(status::AVAILABLE)
 }

@@ -105,9 +105,11 @@ fn put(
     run(&steps[..switch], session.device, &mut stream).map_err(Problem::of_step)?;
     snapshot(&release.version).map_err(Problem::Snapshot)?;
     run(&steps[switch..], session.device, &mut stream).map_err(Problem::of_step)?;
-    let received = web.meter.borrow().received();
+    let (received, failures) = (web.meter.borrow().received(), web.meter.borrow().failures());
+    let times = if failures == 1 { "once".to_owned() } else { format!("{failures} times") };
+    let failed = if failures > 0 { format!("; the link failed {times}") } else { String::new() };
     if received > 0 {
-        tell(&format!("fetched {}", shown(received)));
+        tell(&format!("fetched {}{failed}", shown(received)));
     }
     let slot = seen.running_slot().map_or(String::new(), |running| running.other().to_string());
     Ok(format!("{} is in slot {slot}, and starts with the next restart", release.version))
@@ -128,7 +130,8 @@ impl Progress {
         let tenth = done * 10 / all.max(1);
         if self.last != Some((image, tenth)) {
             self.last = Some((image, tenth));
-            (self.tell)(&format!("{image}: {} of {}", shown(done), shown(all)));
+            let name = if image == Part::Uki { "kernel".to_owned() } else { image.to_string() };
+            (self.tell)(&format!("{name}: {} of {}", shown(done), shown(all)));
         }
     }
 }

@@ -5,6 +5,9 @@ mod good;
 #[path = "../../../slots/tests/cuts/gpt.rs"]
 #[allow(dead_code)]
 mod gpt;
+mod hostile;
 mod machine;
+mod refused;
 mod run;
+mod server;
 mod world;

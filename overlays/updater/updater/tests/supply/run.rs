@@ -135,6 +135,17 @@ impl Site {
         self.with(|session| check::check(session, &wanted))
     }
 
+    /// All that a person saw of a run: what was said, and how it ended.
+    pub fn shown<T: std::fmt::Debug>(&self, result: &Result<T, Problem>) -> String {
+        let mut lines = self.said();
+        match result {
+            Ok(done) => lines.push(format!("= {done:?}")),
+            Err(problem) => lines.push(format!("error: {problem}\n= status {}", problem.status())),
+        }
+        let text = lines.join("\n") + "\n";
+        text.replace(&self.path().display().to_string(), "/site")
+    }
+
     /// What was said since the last time.
     pub fn said(&self) -> Vec<String> {
         self.said.borrow_mut().drain(..).collect()

@@ -7,13 +7,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// A range that was asked for.
+type Asked = Option<(usize, Option<usize>)>;
+
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ask {
     /// Without the slash.
     pub path: String,
     /// First byte, and last if it is said.
-    pub range: Option<(usize, Option<usize>)>,
+    pub range: Asked,
     /// How often this path was asked for before.
     pub before: usize,
 }
@@ -82,7 +85,7 @@ impl Server {
     }
 }
 
-fn request(stream: &TcpStream) -> std::io::Result<Option<(String, Option<(usize, Option<usize>)>)>> {
+fn request(stream: &TcpStream) -> std::io::Result<Option<(String, Asked)>> {
     let mut lines = BufReader::new(stream).lines();
     let Some(first) = lines.next().transpose()? else { return Ok(None) };
     let path = first.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_owned();

@@ -140,6 +140,8 @@ pub fn ended((status, said): (Option<i32>, String), url: &str) -> Stop {
     // Its own text begins with its status.
     match status {
         Some(0) => Stop::Again(link("the answer ended early".to_owned(), LINK)),
+        // What came behind the body before was taken for an answer.
+        Some(1) if said.contains("HTTP/0.9") => Stop::Again(link(said, LINK)),
         Some(1 | 3 | 47) => Stop::Final(link(
             said,
             "the server sends elsewhere than to a web server; check its address and settings",

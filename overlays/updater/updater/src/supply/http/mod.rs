@@ -34,6 +34,8 @@ pub struct Http {
     tell: Tell,
     expected: VecDeque<Want>,
     running: Option<Running>,
+    /// Stretches that one process is told of.
+    batch: usize,
 }
 
 /// A process, and what it still brings.
@@ -68,7 +70,7 @@ impl Http {
         tell: Tell,
     ) -> Self {
         let (base, expected) = (base.trim_end_matches('/').to_owned(), VecDeque::new());
-        Http { base, limits, patience, meter, tell, expected, running: None }
+        Http { base, limits, patience, meter, tell, expected, running: None, batch: BATCH }
     }
 
     fn check(&self) -> Result<(), SupplyError> {
@@ -128,6 +130,7 @@ impl Http {
                 Err(Stop::Again(error)) => error,
             };
             self.running = None;
+            self.meter.borrow_mut().failed();
             failures = if have.len() > best { 1 } else { failures + 1 };
             best = best.max(have.len());
             patience.wait(failures, error, &self.tell)?;
@@ -179,6 +182,8 @@ impl Http {
             200 => have.clear(),
             206 if head.start == Some(have.len() as u64) => {}
             404 | 410 => return Ok(false),
+            // So some stores answer when a file is not there; every poll asks for a root that is not there yet.
+            403 if name.ends_with(".root.json") => return Ok(false),
             // It was shorter than what came of it before the cut: another file now.
             416 => {
                 have.clear();
@@ -212,6 +217,11 @@ impl Http {
         queue.pop_front();
         let (url, before) = (self.url(&want.blob.path()), have.len());
         let head = self.head(&mut transfer, &url)?;
+        if head.length.is_none() && !queue.is_empty() {
+            // Nobody says where its body ends and the next answer begins: from now on one by one.
+            self.batch = 1;
+            return self.stretch_once(want, have);
+        }
         let mut skip = self.placed(&head, want, have.len() as u64, &url)?;
         let mut buffer = vec![0; READ];
         while (have.len() as u64) < want.range.length {
@@ -246,7 +256,7 @@ impl Http {
             _ => {}
         }
         let after = self.expected.iter().skip_while(|expected| *expected != want).skip(1);
-        let queue: VecDeque<Want> = std::iter::once(want).chain(after).take(BATCH).copied().collect();
+        let queue: VecDeque<Want> = std::iter::once(want).chain(after).take(self.batch).copied().collect();
         let request = |(at, want): (usize, &Want)| {
             let from = want.range.offset + if at == 0 { from } else { 0 };
             let end = want.range.offset + want.range.length;
@@ -259,10 +269,12 @@ impl Http {
 
     /// Bytes of the answer that come before the wanted ones.
     fn placed(&self, head: &Head, want: &Want, have: u64, url: &str) -> Result<u64, Stop> {
-        let from = want.range.offset + have;
+        let (from, missing) = (want.range.offset + have, want.range.length - have);
         let (total, skip) = match head.status {
             200 => (head.length, from),
-            206 if head.start == Some(from) => (head.total, 0),
+            206 if head.start == Some(from) && head.length.is_none_or(|length| length == missing) => {
+                (head.total, 0)
+            }
             206 => return Err(Stop::Again(link(url, format!("asked for bytes from {from}, got others")))),
             404 | 410 => {
                 let (file, place) = (want.blob.path(), self.base.clone());

@@ -32,9 +32,12 @@ impl Patience {
         let full = self.pause[0].saturating_mul(1 << (failures - 1).min(16)).min(self.pause[1]);
         // Half of it at least, so that it still grows.
         let wait = full / 2 + full.mul_f64(random() / 2.0);
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        tell(&format!("{line}; trying again in {} s", wait.as_secs_f64().ceil()));
+        // A link that drops now and then, and brings something between, is no news.
+        if failures > 1 {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            tell(&format!("{line}; trying again in {} s", wait.as_secs_f64().ceil()));
+        }
         let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
         std::thread::sleep(left.map_or(wait, |left| wait.min(left)));
         self.check()
