@@ -144,7 +144,8 @@ impl Observed {
             // It runs: this is the last try.
             Entry::Exhausted if running => State::Trying(0),
             Entry::Exhausted => State::Bad(failure.map_or("its tries ran out", |f| &f.reason).to_owned()),
-            Entry::None if running => State::Ready,
+            // Given up, and about to be left.
+            Entry::None if running => failure.map_or(State::Ready, |f| State::Bad(f.reason.clone())),
             Entry::None => match journal.and_then(|j| j.work.as_ref()).filter(|work| work.slot == slot) {
                 Some(work) if work.verified => State::Ready,
                 Some(_) => State::Writing,

@@ -67,7 +67,8 @@ impl fmt::Display for State {
             State::Empty => f.write_str("empty"),
             State::Writing => f.write_str("writing"),
             State::Ready => f.write_str("ready"),
-            State::Trying(left) => write!(f, "trying, {left} left"),
+            State::Trying(1) => f.write_str("on trial, 1 try left"),
+            State::Trying(left) => write!(f, "on trial, {left} tries left"),
             State::Blessed => f.write_str("blessed"),
             State::Bad(reason) => write!(f, "bad: {reason}"),
         }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::health::{Checks, Verdict};
 use crate::machine::Host;
 
-/// Between two rounds of checks. Some of them are large programs.
+/// Between two rounds of checks: some of them are large programs. Later, nothing waits for the answer but `status`.
 const PAUSE: Duration = Duration::from_secs(10);
+const LATER: Duration = Duration::from_secs(3600);
+const LATER_PAUSE: Duration = Duration::from_secs(60);
 
 /// A version that is being watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,8 @@ pub fn follow(host: &Host, checks: &Checks, mut trial: Trial, tell: &mut dyn FnM
             (Next::TooLate, Some((check, message))) => {
                 return End::TooLate { check: check.clone(), message: message.clone() };
             }
-            _ => host.clock.sleep(PAUSE),
+            _ if host.clock.uptime() < LATER => host.clock.sleep(PAUSE),
+            _ => host.clock.sleep(LATER_PAUSE),
         }
     }
 }

@@ -43,35 +43,42 @@ impl OpenEsp for PrivateMount {
         commands: &dyn Commands,
     ) -> Result<Kernels, MachineError> {
         let node = &partition.node;
-        if let Some(at) = &partition.mounted {
-            return Err(MachineError::EspMounted { node: node.clone(), at: at.clone() });
-        }
-        if writable {
-            repair(node, commands)?;
+        match &partition.mounted {
+            Some(at) if writable => {
+                return Err(MachineError::EspMounted { node: node.clone(), at: at.clone() });
+            }
+            None if writable => repair(node, commands)?,
+            _ => {}
         }
         let failed = |error: io::Error| MachineError::EspMount { node: node.clone(), error };
-        let mount = private_mount(node, writable).map_err(|error| failed(error.into()))?;
+        // One that is mounted already can only be mounted again as it is.
+        let superblock_is_writable = writable || partition.mounted.is_some();
+        let mount =
+            private_mount(node, superblock_is_writable, writable).map_err(|error| failed(error.into()))?;
         let kernels = Kernels::open(&mount, KERNELS).map_err(failed)?;
         Ok(Kernels { _mount: Some(mount), ..kernels })
     }
 }
 
-/// What a cut left. Of its errors the kernel would make the file system read-only.
+/// What a cut left: of its errors the kernel would make the file system read-only. fsck.fat exits with 1 if it mended
+/// something, and if it could not; so it is asked twice.
 fn repair(node: &Path, commands: &dyn Commands) -> Result<(), MachineError> {
-    let command = Command::new("fsck.fat", Duration::from_secs(300)).arg("-a").arg(node);
-    let outcome = commands.run(&command);
-    match outcome.status {
-        // Clean; or errors were found and mended (fsck.fat(8)).
-        Some(0 | 1) => Ok(()),
-        _ => Err(MachineError::Fsck { node: node.to_owned(), outcome: outcome.told() }),
+    let fsck = |how: &str| {
+        let command = Command::new("fsck.fat", Duration::from_secs(300)).arg(how).arg(node);
+        commands.run(&command)
+    };
+    let first = fsck("-a");
+    if first.is_success() || (first.status == Some(1) && fsck("-n").is_success()) {
+        return Ok(());
     }
+    Err(MachineError::Fsck { node: node.to_owned(), outcome: first.told() })
 }
 
-fn private_mount(node: &Path, writable: bool) -> rustix::io::Result<OwnedFd> {
+fn private_mount(node: &Path, superblock_is_writable: bool, writable: bool) -> rustix::io::Result<OwnedFd> {
     let context = mount::fsopen("vfat", FsOpenFlags::FSOPEN_CLOEXEC)?;
     mount::fsconfig_set_string(context.as_fd(), "source", node)?;
     mount::fsconfig_set_string(context.as_fd(), "umask", "0077")?;
-    if !writable {
+    if !superblock_is_writable {
         mount::fsconfig_set_flag(context.as_fd(), "ro")?;
     }
     mount::fsconfig_create(context.as_fd())?;

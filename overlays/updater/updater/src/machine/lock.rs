@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::machine::{Clock, MachineError, io};
 
 const FILE: &str = "updater.lock";
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Held until it is dropped. The kernel drops that of a program that was killed.
 #[derive(Debug)]

@@ -105,11 +105,17 @@ impl Machine {
         access: Access,
         patience: Duration,
     ) -> Result<Machine, MachineError> {
+        let deadline = host.clock.uptime() + patience;
         let lock = Lock::take(&host.paths.runtime(), verb, patience, &*host.clock)?;
         let (image, running) = (host.image()?, host.running()?);
         let backend = backend(&image)?;
-        let place = Place::find(&host.paths)?;
         let writable = access == Access::Change;
+        let mut place = Place::find(&host.paths)?;
+        // Somebody looks at it.
+        while writable && place.esp.mounted.is_some() && host.clock.uptime() < deadline {
+            host.clock.sleep(Duration::from_secs(1));
+            place = Place::find(&host.paths)?;
+        }
         let disk = WholeDisk::open(&place.disk, place.size, place.block, writable);
         let disk = disk.map_err(io("open", &place.disk))?;
         let kernels = host.esp.open(&place.esp, writable, &*host.commands)?;

@@ -1,9 +1,12 @@
 //! The service: cleans up after a cut, then watches the running version until it is healthy. One on trial that does not become
 //! so is given up, with the reason, and the old one starts.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use geminios_slots::{Refusal, State, plan_mark_bad};
+use geminios_slots::backend::{Backend, Entry};
+use geminios_slots::version::compare;
+use geminios_slots::{Observed, Refusal, State, plan_mark_bad};
 
 use crate::health::{Checks, End, Phase, Report, Trial, Verdict, follow};
 use crate::machine::{Access, Host, Machine};
@@ -14,6 +17,8 @@ use crate::verbs::{Failure, recovered};
 
 /// Others hold the device for moments while a version is on trial.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Of a blessed version, an installation may be under way over a slow link.
+const FOR_INSTALLATION: Duration = Duration::from_secs(24 * 3600);
 
 /// # Errors
 /// This is no device of ours, or its slots cannot be read or changed. The service starts again after a while.
@@ -40,7 +45,7 @@ pub fn run(host: &Host, tell: &Tell) -> Result<(), Failure> {
             follow(host, &checks, Trial::new(config.settle, None), &mut |round| reporter.round(round, tell));
         }
     }
-    let line = bless(host, "watch", PATIENCE, tell)?;
+    let line = bless(host, "watch", FOR_INSTALLATION, tell)?;
     tell(&line);
     (reporter.report.phase, reporter.report.trial) = (Phase::Healthy, false);
     reporter.store(tell);
@@ -61,10 +66,15 @@ fn begin(host: &Host, tell: &Tell) -> Result<bool, Failure> {
 fn give_up(host: &Host, reason: &str, tell: &Tell) -> Result<bool, Failure> {
     let mut machine = Machine::open(host, "watch", Access::Change, PATIENCE)?;
     let seen = recovered(&mut machine, tell)?;
+    let version = machine.image.version.to_string();
     match plan_mark_bad(&seen, &*machine.backend, reason) {
         Ok(steps) => {
-            tell(&format!("version {} is given up: {reason}", machine.image.version));
+            tell(&format!("version {version} is given up: {reason}"));
             machine.run(&steps)?;
+            Ok(true)
+        }
+        Err(Refusal::NothingElse { .. }) if is_rolled_back(&seen, &*machine.backend) => {
+            tell(&format!("version {version} gets another try, if it has one: {reason}"));
             Ok(true)
         }
         // Blessed by hand, meanwhile; or it is the only one there is.
@@ -74,6 +84,15 @@ fn give_up(host: &Host, reason: &str, tell: &Tell) -> Result<bool, Failure> {
         }
         Err(refusal) => Err(refusal.into()),
     }
+}
+
+/// After a rollback the newer version stands last in line, without a try. It is the greater one, so the loader takes it when
+/// the older has none left either.
+fn is_rolled_back(seen: &Observed, backend: &dyn Backend) -> bool {
+    let Some(running) = seen.running_slot() else { return false };
+    let versions = seen.version(running.other()).zip(seen.version(running));
+    let is_newer = versions.is_some_and(|(other, running)| compare(other, running) == Ordering::Greater);
+    is_newer && backend.entry(seen, running.other()) == Entry::Exhausted
 }
 
 /// Tells the log and `status` what the checks say, when it changes.
@@ -87,7 +106,11 @@ struct Reporter<'a> {
 impl<'a> Reporter<'a> {
     fn new(host: &'a Host, version: String, deadline: Option<Duration>) -> Self {
         let (trial, phase) = (deadline.is_some(), Phase::Waiting);
-        let report = Report { version, trial, phase, time: 0, deadline: None, checks: Vec::new() };
+        // What it said before the last restart counts until it says something else.
+        let old = Report::read(&host.paths.state());
+        let old = old.filter(|old| old.version == version && old.phase == phase);
+        let checks = old.map(|old| old.checks).unwrap_or_default();
+        let report = Report { version, trial, phase, time: 0, deadline: None, checks };
         Reporter { host, report, deadline }
     }
 

@@ -103,8 +103,9 @@ fn last_words(report: &Report) -> Option<String> {
     })
 }
 
-/// None if there is nothing to clean up.
+/// None if there is nothing but news to be written down.
 pub(super) fn to_clean_up(steps: &[Step]) -> Option<String> {
+    let steps: Vec<&Step> = steps.iter().filter(|step| !matches!(step, Step::Record(_))).collect();
     let first = steps.first()?;
     let more = match steps.len() - 1 {
         0 => String::new(),
