@@ -48,7 +48,8 @@ pub fn postgresql(host: &Host, timeout: Duration) -> Result<(), String> {
         .args(&["--dbname=postgres", "--command", WRITE])
         .env("PGOPTIONS", options)
         .env("PGCONNECT_TIMEOUT", "10");
-    said(&host.commands.run(&psql)).map(drop)
+    let outcome = host.commands.run(&psql);
+    if outcome.is_success() { Ok(()) } else { Err(outcome.told_first()) }
 }
 
 fn kubectl(timeout: Duration) -> Command {

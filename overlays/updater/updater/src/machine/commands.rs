@@ -76,7 +76,15 @@ impl Outcome {
     /// One line for people: what went wrong, or the last thing it said.
     pub fn told(&self) -> String {
         let last = |text: &str| text.lines().rev().map(str::trim).find(|l| !l.is_empty()).map(plain);
-        let said = last(&self.stderr).or_else(|| last(&self.stdout));
+        self.explained(last(&self.stderr).or_else(|| last(&self.stdout)))
+    }
+
+    /// The same of programs that say the reason first, and then give advice.
+    pub fn told_first(&self) -> String {
+        self.explained(self.stderr.lines().map(str::trim).find(|l| !l.is_empty()).map(plain))
+    }
+
+    fn explained(&self, said: Option<String>) -> String {
         match (&self.problem, said, self.status) {
             (Some(problem), Some(said), _) => format!("{problem}; it said: {said}"),
             (Some(problem), None, _) => problem.clone(),

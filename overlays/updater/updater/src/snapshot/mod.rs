@@ -60,7 +60,7 @@ fn dump(host: &Host, version: &str) -> Result<(PathBuf, u64), String> {
     let outcome = host.commands.run(&pg_dump);
     if !outcome.is_success() {
         let _ = fs::remove_file(&temporary);
-        return Err(format!("pg_dump: {}", outcome.told()));
+        return Err(format!("pg_dump: {}", outcome.told_first()));
     }
     let keep = || {
         let written = File::open(&temporary)?;
@@ -82,7 +82,7 @@ fn make_room(host: &Host, folder: &Path) -> Result<(), String> {
         .arg("SELECT pg_database_size('kine')");
     let outcome = host.commands.run(&psql);
     let size: Option<u64> = outcome.stdout.trim().parse().ok().filter(|_| outcome.is_success());
-    let needed = size.ok_or_else(|| format!("psql: {}", outcome.told()))? + MARGIN;
+    let needed = size.ok_or_else(|| format!("psql: {}", outcome.told_first()))? + MARGIN;
     let free = || {
         let room = rustix::fs::statvfs(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok::<u64, String>(room.f_bavail * room.f_frsize)

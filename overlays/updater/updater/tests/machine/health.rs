@@ -65,7 +65,12 @@ fn what_is_wrong_is_named() {
             "units",
             "failed: kine.service, x.timer",
         ),
-        ("psql", fails("psql: error: connection refused"), "postgresql", "psql: error: connection refused"),
+        (
+            "psql",
+            fails("psql: error: connection to server on socket failed\n\tIs the server running?\n"),
+            "postgresql",
+            "psql: error: connection to server on socket failed",
+        ),
         (
             readyz,
             fails("The connection to the server was refused"),
