@@ -20,7 +20,8 @@ use crate::world::{NOW, System, World, device, io_box};
 
 /// A device of its own, and how it is spoken to.
 pub struct Site {
-    pub dir: tempfile::TempDir,
+    dir: PathBuf,
+    temporary: Option<tempfile::TempDir>,
     pub image: Image,
     pub config: Config,
     pub running: RootHash,
@@ -63,12 +64,24 @@ pub fn image(first: &System, dir: &Path) -> Image {
 
 impl Site {
     pub fn new(world: &World) -> Site {
-        let dir = tempfile::tempdir().unwrap();
-        device(dir.path(), world, &world.old);
+        let temporary = tempfile::tempdir().unwrap();
+        device(temporary.path(), world, &world.old);
+        let site = Site::at(temporary.path(), &world.old);
+        Site { temporary: Some(temporary), ..site }
+    }
+
+    /// A device that is there already.
+    fn at(dir: &Path, old: &System) -> Site {
+        drop(image(old, dir));
+        Site::running(dir, old.hash())
+    }
+
+    /// One that says itself what it runs.
+    pub fn running(dir: &Path, running: RootHash) -> Site {
         Site {
-            image: image(&world.old, dir.path()),
+            image: Image::read(&dir.join("image.json")).unwrap(),
             config: Config { channel: "stable".to_owned(), ..Config::default() },
-            running: world.old.hash(),
+            running,
             now: NOW,
             limits: Limits {
                 stall: Duration::from_secs(1),
@@ -82,12 +95,13 @@ impl Site {
             snapshot: Ok(()),
             sticks: Vec::new(),
             said: Rc::default(),
-            dir,
+            dir: dir.to_owned(),
+            temporary: None,
         }
     }
 
     pub fn path(&self) -> PathBuf {
-        self.dir.path().to_owned()
+        self.dir.clone()
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Session<'_>) -> T) -> T {

@@ -197,6 +197,13 @@ impl World {
         self.repository().publish(&request, &Silent).unwrap();
     }
 
+    /// The new release as one file, without deltas.
+    pub fn bundle(&self, to: &Path) {
+        use geminios_release::bundle::{Wanted, write};
+        let wanted = Wanted { profile: "edge", board: "pc", version: &self.new.build.version, deltas: &[] };
+        write(&self.repository(), &wanted, &mut File::create(to).unwrap()).unwrap();
+    }
+
     /// A copy of the repository that may be changed.
     pub fn copy(&self, to: &Path) {
         copy(&self.repo(), to);
