@@ -115,6 +115,8 @@ impl Device {
     pub fn shell(&mut self) -> Result<()> {
         self.expect("login: root")?;
         self.expect("# ")?;
+        // Its first command goes through no pipe, which would keep the settings to itself.
+        self.commands = 0;
         // Long lines must come back as they were sent, without an echo between them.
         self.succeed("stty -echo cols 10000 </dev/tty; PS1=; PS2=; set -o pipefail; dmesg --console-off")
             .map(drop)
@@ -162,12 +164,21 @@ impl Device {
         Ok(self.command("systemctl is-system-running --wait")?.text)
     }
 
+    /// Types a command and does not wait for its end.
+    ///
+    /// # Errors
+    /// The machine ended.
+    pub fn begin(&mut self, command: &str) -> Result<()> {
+        writeln!(self.keyboard, "{command}")?;
+        Ok(self.keyboard.flush()?)
+    }
+
     /// Restarts the machine from inside and waits for its shell.
     ///
     /// # Errors
     /// As [`Device::expect`].
     pub fn reboot(&mut self) -> Result<()> {
-        writeln!(self.keyboard, "systemctl reboot")?;
+        self.begin("systemctl reboot")?;
         self.shell()
     }
 

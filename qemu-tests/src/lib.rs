@@ -3,6 +3,7 @@
 pub mod cis;
 mod cluster;
 mod device;
+mod fleet;
 mod go;
 mod product;
 mod variant;
@@ -10,5 +11,6 @@ mod writer;
 
 pub use cluster::Cluster;
 pub use device::{Device, Output, state};
+pub use fleet::{Change, Fleet};
 pub use product::{Product, product};
 pub use writer::{Writer, verify};
