@@ -29,7 +29,7 @@ pub enum MachineError {
     Kernel { path: PathBuf, text: String },
     #[error("{} has no partition labelled esp\n  help: write an image of GeminiOS to the disk", disk.display())]
     NoEsp { disk: PathBuf },
-    #[error("{} is mounted at {}\n  help: the updater checks it before it writes: umount {}", node.display(), at.display(), at.display())]
+    #[error("{} is mounted at {}, and in use there\n  help: the updater checks it before it writes: leave that folder, and try again", node.display(), at.display())]
     EspMounted { node: PathBuf, at: PathBuf },
     #[error("the file system of {} cannot be mended: fsck.fat: {outcome}\n  help: the disk may be failing; the running system is safe until it is restarted", node.display())]
     Fsck { node: PathBuf, outcome: String },

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use geminios_slots::device::Esp;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, StatVfsMountFlags};
-use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags};
+use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, UnmountFlags};
 
 use crate::machine::direct::Window;
 use crate::machine::{Command, Commands, MachineError, Partition};
@@ -44,8 +44,13 @@ impl OpenEsp for PrivateMount {
     ) -> Result<Kernels, MachineError> {
         let node = &partition.node;
         match &partition.mounted {
+            // By whoever looked into it last (an automount). Only what is in use stays.
             Some(at) if writable => {
-                return Err(MachineError::EspMounted { node: node.clone(), at: at.clone() });
+                mount::unmount(at, UnmountFlags::NOFOLLOW).map_err(|_| MachineError::EspMounted {
+                    node: node.clone(),
+                    at: at.clone(),
+                })?;
+                repair(node, commands)?;
             }
             None if writable => repair(node, commands)?,
             _ => {}

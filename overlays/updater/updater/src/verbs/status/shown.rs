@@ -1,6 +1,6 @@
 //! A status as people read it.
 
-use geminios_slots::Step;
+use geminios_slots::{State, Step};
 use geminios_update_format::time;
 
 use crate::config::shown;
@@ -33,7 +33,7 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
         let (written, size) = (shown(work.written), shown(work.size));
         tell("installing", &format!("{version} into slot {slot}: {written} of {size} are on the disk"));
     }
-    tell("health", &health(status.health.as_ref()));
+    tell("health", &health(status.health.as_ref(), has_other(status)));
     if !status.counter_moved {
         tell(
             "boot counter",
@@ -57,13 +57,18 @@ pub(super) fn lines(status: &Status) -> Vec<String> {
     lines
 }
 
+/// Whether there is a version to fall back to.
+fn has_other(status: &Status) -> bool {
+    status.slots.iter().flatten().any(|slot| !slot.running && slot.state == State::Blessed.to_string())
+}
+
 fn slot(status: &SlotStatus) -> String {
     let version = status.version.as_deref().unwrap_or("-");
     let running = if status.running { "  (runs)" } else { "" };
     format!("slot {}        {version:<16}{}{running}", status.slot, status.state)
 }
 
-fn health(report: Option<&Report>) -> String {
+fn health(report: Option<&Report>, has_other: bool) -> String {
     let Some(report) = report else {
         return "not looked at yet; see `systemctl status geminios-updater`".to_owned();
     };
@@ -80,10 +85,11 @@ fn health(report: Option<&Report>) -> String {
                 None => "all checks pass; they have to for a while".to_owned(),
             };
             if let Some(deadline) = report.deadline {
-                text.push_str(&format!(
-                    "\nif it is not healthy by {}, the other version comes back",
-                    time::format(deadline)
-                ));
+                text.push_str(&if has_other {
+                    format!("\nif it is not healthy by {}, the other version comes back", time::format(deadline))
+                } else {
+                    "\nthere is no other version to fall back to: it stays on trial until it is healthy".to_owned()
+                });
             }
             text
         }
