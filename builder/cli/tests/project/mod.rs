@@ -29,13 +29,17 @@ pub fn cache() -> PathBuf {
     })
 }
 
-/// A cache with the downloads of the user's, and of its finished steps only the programs in Go: they are a quarter of
-/// an hour's work, and `reproducible` compiles them anew.
+/// A cache with the downloads of the user's, and of its finished steps only what takes long to compile: the programs in Go, a
+/// quarter of an hour's work, and the updater. `reproducible` compiles all anew.
 pub fn cold_cache(parent: &Path) -> PathBuf {
     let cold = parent.join("cache");
     fs::create_dir_all(cold.join("steps")).unwrap();
-    for folder in ["store", "steps/go-program"] {
-        let (from, to) = (cache().join(folder), cold.join(folder));
+    fs::create_dir_all(cold.join("steps/program")).unwrap();
+    let programs = fs::read_dir(cache().join("steps/program")).unwrap().map(|step| step.unwrap());
+    let updaters = programs.filter(|step| step.path().join("made/geminios-updater").exists());
+    let updaters = updaters.map(|step| format!("steps/program/{}", step.file_name().to_str().unwrap()));
+    for folder in ["store".to_owned(), "steps/go-program".to_owned()].into_iter().chain(updaters) {
+        let (from, to) = (cache().join(&folder), cold.join(&folder));
         let copy = |how| Command::new("cp").args([how, "-T"]).args([&from, &to]).output().unwrap();
         // Links where both stand on one disk.
         if !copy("-al").status.success() {
