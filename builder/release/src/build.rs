@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use geminios_model::Digest as ModelDigest;
 use geminios_seal::Region;
+use geminios_update_format::name::{is_label, version};
 use geminios_update_format::release::{DataContract, ImageKind};
 use geminios_update_format::{Digest, UnixTime};
 use semver::Version;
@@ -59,9 +60,20 @@ impl Build {
         [(ImageKind::Root, &self.root), (ImageKind::Verity, &self.verity), (ImageKind::Uki, &self.uki)]
     }
 
-    /// Whether the files are what the build says: the SHA-256 of each, and the root against its hash tree.
+    /// Whether it can be released, and its files are what it says: the SHA-256 of each, and the root against its hash tree.
     pub fn check(&self) -> Result<(), ReleaseError> {
         let wrong = |what: String, problem: String| Err(ReleaseError::Build { what, problem });
+        for (what, name) in [("profile", &self.profile), ("board", &self.board), ("architecture", &self.arch)]
+        {
+            if !is_label(name) {
+                let problem = format!("`{name}` is no name of a-z, 0-9, - _ and ., of at most 63 bytes");
+                return wrong(what.to_owned(), problem);
+            }
+        }
+        if version(&self.version.to_string()).is_none() {
+            let problem = format!("`{}` has a + or more than 63 bytes", self.version);
+            return wrong("version".to_owned(), problem);
+        }
         for (kind, part) in self.parts() {
             let what = || format!("{} ({})", kind.as_str(), part.path.display());
             let seen = digest_of(&part.region()?).map_err(ReleaseError::io(&part.path))?;

@@ -27,6 +27,8 @@ pub enum ReleaseError {
     Busy(PathBuf),
     #[error("{} is no repository: it has no metadata/1.root.json\n  help: make keys first, and begin a repository with their root", .0.display())]
     NoRepository(PathBuf),
+    #[error("nothing was published to {} yet\n  help: publish a build first; that signs all of it", .0.display())]
+    NothingPublished(PathBuf),
     #[error("{} already has another first root\n  help: use the keys it was begun with, or another folder", .0.display())]
     OtherRoot(PathBuf),
     #[error("{what} of the build: {problem}\n  help: build again")]
@@ -35,6 +37,8 @@ pub enum ReleaseError {
         "{version} is already released with another {what}\n  help: a release never changes; give the build a new version"
     )]
     Released { version: String, what: &'static str },
+    #[error("{} has {size} bytes; SBOM and notes have 1 byte to 16 MiB\n  help: shorten it, or publish without it", path.display())]
+    Document { path: PathBuf, size: u64 },
     #[error("{0} is not a name of a channel: letters a-z, digits, - _ and .\n  help: for example `stable`")]
     Channel(String),
     #[error("zstd: {0}")]

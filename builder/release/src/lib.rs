@@ -7,8 +7,8 @@
 //! Units: sizes are bytes, times are seconds since 1970. No room asks the clock: the caller says what time it is.
 //!
 //! # Encodings
-//! - **whole**: pieces of 8 MiB of output, each a zstd frame of its own, packed in parallel.
-//! - **delta** from an older release: the same pieces, each with a stretch of the old image of at most 32 MiB as zstd's prefix
+//! - **whole**: pieces of 4 MiB of output, each a zstd frame of its own, packed in parallel.
+//! - **delta** from an older release: the same pieces, each with a stretch of the old image of at most 16 MiB as zstd's prefix
 //!   (`ZSTD_CCtx_refPrefix`, long distance matching). The stretch is the one that shares the most content with the piece, wherever
 //!   that moved to. See [`encode::Stretch`] for what that costs against one window over the whole old image.
 //! - **chunks**: cut by FastCDC (Xia and others, "FastCDC: a Fast and Efficient Content-Defined Chunking Approach for Data
@@ -31,7 +31,9 @@ pub mod verify;
 
 pub use build::{Build, Part};
 pub use error::ReleaseError;
+pub use geminios_update_format::release::{DataContract, UPDATER};
+pub use geminios_update_format::{Digest, time};
 pub use keys::Keys;
-pub use geminios_update_format::Digest;
-pub use geminios_update_format::release::DataContract;
-pub use repository::{Held, Hook, Lifetimes, Moment, Published, Repository, Request, Rotated, Row, Table};
+pub use repository::{
+    Changes, Held, Hook, Lifetimes, Moment, Published, Refreshed, Repository, Request, Rotated, Row, Table,
+};

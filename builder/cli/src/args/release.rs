@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use geminios_release::keys::RoleName;
+use geminios_release::time;
 use semver::Version;
 
 #[derive(Debug, Args)]
@@ -39,8 +41,10 @@ pub struct KeysInit {
     #[arg(long, value_name = "ROLE=N", value_parser = role_number)]
     pub threshold: Vec<(RoleName, u64)>,
     /// Days until the root of trust must have been signed anew
-    #[arg(long, default_value_t = 3650, value_name = "N")]
+    #[arg(long, default_value_t = 3650, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=36_500))]
     pub days: u64,
+    #[command(flatten)]
+    pub clock: Clock,
 }
 
 #[derive(Debug, Args)]
@@ -48,15 +52,32 @@ pub struct KeysRotate {
     /// Folder of keys
     pub dir: PathBuf,
     /// Role whose keys are replaced: root, targets, snapshot or timestamp; may be repeated. Without one nothing is made: the
-    /// keys that are in the folder now are put into the repository
+    /// keys that are in the folder now are put into the repository, for all roles that have one there
     #[arg(long, value_name = "ROLE", value_parser = role)]
     pub role: Vec<RoleName>,
     /// Repository that gets the new root
     #[arg(long, value_name = "DIR")]
     pub repo: Option<PathBuf>,
     /// How many keys must sign from now on; as before if not given; may be repeated
-    #[arg(long, value_name = "ROLE=N", value_parser = role_number)]
+    #[arg(long, value_name = "ROLE=N", value_parser = role_number, requires = "repo")]
     pub threshold: Vec<(RoleName, u64)>,
+    #[command(flatten)]
+    pub clock: Clock,
+}
+
+/// What time it is.
+#[derive(Debug, Args)]
+pub struct Clock {
+    /// What the clock says, such as 2026-11-27T12:00:00Z; this host's clock if not given
+    #[arg(long, value_name = "TIME", value_parser = clock)]
+    clock: Option<u64>,
+}
+
+impl Clock {
+    /// Seconds since 1970.
+    pub fn now(&self) -> Result<u64> {
+        self.clock.map_or_else(crate::session::now, Ok)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -67,10 +88,11 @@ pub struct Publish {
     /// The repository; begun if it is not there yet
     #[arg(long, value_name = "DIR")]
     pub repo: PathBuf,
-    /// Folder of keys
-    #[arg(long, value_name = "DIR")]
-    pub keys: PathBuf,
-    /// Channels that get the release; may be repeated. A release that is there already is added to the channel and not packed again
+    /// Folder of keys; may be repeated
+    #[arg(long, required = true, value_name = "DIR")]
+    pub keys: Vec<PathBuf>,
+    /// Channel that gets the release; may be repeated. A release that is there already is added to the channel and not packed
+    /// again
     #[arg(long, default_value = "stable", value_name = "NAME")]
     pub channel: Vec<String>,
     /// Make deltas from so many releases before it
@@ -88,9 +110,15 @@ pub struct Publish {
     /// Major version of PostgreSQL whose data it converts at its first start; may be repeated
     #[arg(long, value_name = "MAJOR")]
     pub converts: Vec<u64>,
+    /// Publish a version that is not newer than the newest of the channel. Devices take the newest: this one is for those that
+    /// are told its number
+    #[arg(long)]
+    pub older: bool,
     /// Sign the timestamp anew and publish nothing: devices refuse what was not signed for 30 days
     #[arg(long, conflicts_with = "build")]
     pub refresh: bool,
+    #[command(flatten)]
+    pub clock: Clock,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +147,8 @@ pub struct Verify {
     /// it agrees with itself
     #[arg(long, value_name = "FILE")]
     pub root: Option<PathBuf>,
+    #[command(flatten)]
+    pub clock: Clock,
 }
 
 #[derive(Debug, Args)]
@@ -145,4 +175,8 @@ fn role_number(text: &str) -> Result<(RoleName, u64), String> {
     let (name, number) = text.split_once('=').ok_or_else(form)?;
     let number = number.parse().ok().filter(|number| (1..=20).contains(number)).ok_or_else(form)?;
     Ok((role(name)?, number))
+}
+
+fn clock(text: &str) -> Result<u64, String> {
+    time::parse(text).ok_or_else(|| "give it as 2026-11-27T12:00:00Z".to_owned())
 }

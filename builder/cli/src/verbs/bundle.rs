@@ -1,11 +1,14 @@
-use std::fs::File;
+use std::fs::Permissions;
 use std::io::BufWriter;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use geminios_release::bundle::{Wanted, write};
 use geminios_release::{Held, Repository};
 
 use crate::args::release::Bundle as Args;
+use crate::project::list;
 use crate::session::Session;
 use crate::terminal::megabytes;
 
@@ -23,14 +26,16 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         deltas: &older,
     };
     let folder = args.output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(std::path::Path::new("."));
-    let file = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("{}", folder.display()))?;
+    let folder = folder.unwrap_or(Path::new("."));
+    let context = || format!("{} cannot be written", args.output.display());
+    let mut options = tempfile::Builder::new();
+    let options = options.permissions(Permissions::from_mode(0o644));
+    let file = options.tempfile_in(folder).with_context(context)?;
     let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
     let size = write(&repository, &wanted, &mut out)?;
     drop(out);
-    file.as_file().sync_all()?;
-    let file: File = file.persist(&args.output).with_context(|| format!("{}", args.output.display()))?;
-    std::os::unix::fs::PermissionsExt::set_mode(&mut file.metadata()?.permissions(), 0o644);
+    file.as_file().sync_all().with_context(context)?;
+    file.persist(&args.output).with_context(context)?;
     session.terminal.say(&format!(
         "{} has {} of {} for {}, {}\non a device: geminios-updater install --from FILE, or `usb` for a stick with it",
         args.output.display(),
@@ -51,8 +56,8 @@ fn chosen<'a>(held: &'a [Held], args: &Args) -> Result<&'a Held> {
     };
     let found: Vec<&Held> = held.iter().filter(fits).collect();
     let Some(newest) = found.iter().max_by_key(|held| &held.version) else {
-        let all: Vec<String> = held.iter().map(ToString::to_string).collect();
-        bail!("{} has no such release\n  help: it has {}", args.repo.display(), all.join(", "));
+        let all = list(held.iter().map(ToString::to_string).collect::<Vec<_>>().iter().map(String::as_str));
+        bail!("{} has no such release\n  help: releases there: {all}", args.repo.display());
     };
     if let Some(other) =
         found.iter().find(|other| other.profile != newest.profile || other.board != newest.board)

@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use geminios_release::keys::{self, Keys, Place, RoleName};
-use geminios_release::{Lifetimes, Repository};
+use geminios_release::time::DAY;
+use geminios_release::{Changes, Lifetimes, Repository};
 use serde::Serialize;
 
 use crate::args::release::{Keys as Args, KeysInit, KeysRotate, KeysVerb};
 use crate::report::{self, Report, table};
-use crate::session::{Session, now};
-
-const DAY: u64 = 86_400;
+use crate::session::Session;
 
 /// Makes, replaces and lists keys.
 pub fn run(session: &Session, args: &Args) -> Result<()> {
@@ -34,7 +34,7 @@ fn init(session: &Session, args: &KeysInit) -> Result<()> {
         }
         roles.insert(role, (usize::try_from(count)?, threshold));
     }
-    keys::init(&args.dir, &roles, now()?, args.days * DAY)?;
+    keys::init(&args.dir, &roles, args.clock.now()?, args.days * DAY)?;
     let dir = args.dir.display();
     session.terminal.say(&format!(
         "{dir} has new keys and the root of trust, 1.root.json.\n\
@@ -45,27 +45,46 @@ fn init(session: &Session, args: &KeysInit) -> Result<()> {
 }
 
 fn rotate(session: &Session, args: &KeysRotate) -> Result<()> {
-    for role in &args.role {
-        keys::renew(&args.dir, *role)?;
-    }
-    if let Some(repo) = &args.repo {
-        let keys = Keys::open(&args.dir)?;
-        let thresholds = args.threshold.iter().copied().collect();
-        let rotated = Repository::open(repo)?.rotate(&keys, &thresholds, now()?, &Lifetimes::default())?;
-        session.terminal.say(&match rotated.new {
-            true => format!(
-                "{} has root {}; devices learn of it with their next check",
-                repo.display(),
-                rotated.root
-            ),
-            false => format!("{} names these keys already, in root {}", repo.display(), rotated.root),
-        });
-    } else if !args.role.is_empty() {
-        session
-            .terminal
-            .say("the keys are new in their folder only: give --repo for each repository that they sign");
+    match &args.repo {
+        Some(repo) => rotate_in(session, args, &Repository::open(repo)?, repo)?,
+        None if args.role.is_empty() => {
+            bail!(
+                "nothing is asked for\n  help: give --role for new keys, --repo to put keys into a repository"
+            )
+        }
+        None => {
+            for role in &args.role {
+                keys::renew(&args.dir, *role)?;
+            }
+            let words =
+                "the keys are new in their folder only: run this with --repo for each repository they sign";
+            session.terminal.say(words);
+        }
     }
     report::print(&Listed::of(&args.dir)?, session.global.format)
+}
+
+fn rotate_in(session: &Session, args: &KeysRotate, repository: &Repository, repo: &Path) -> Result<()> {
+    let keys = Keys::open(&args.dir)?;
+    let mut changes: Changes = args.role.iter().map(|role| (*role, None)).collect();
+    if args.role.is_empty() {
+        let here = keys.0.iter().filter(|key| !key.old);
+        changes.extend(here.map(|key| (key.role, None)));
+    }
+    // Keys that the repository does not know yet were made by a run that was cut, or by hand.
+    let due = repository.rotation_is_due(&keys, &changes)?;
+    for role in args.role.iter().filter(|_| !due) {
+        keys::renew(&args.dir, *role)?;
+    }
+    changes.extend(args.threshold.iter().map(|(role, number)| (*role, Some(*number))));
+    let keys = Keys::open(&args.dir)?;
+    let rotated = repository.rotate(&keys, &changes, args.clock.now()?, &Lifetimes::default())?;
+    let (repo, root) = (repo.display(), rotated.root);
+    session.terminal.say(&match rotated.new {
+        true => format!("{repo} has root {root}; devices learn of it with their next check"),
+        false => format!("{repo} names these keys already, in root {root}"),
+    });
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -83,7 +102,7 @@ struct Key {
 }
 
 impl Listed {
-    fn of(dir: &std::path::Path) -> Result<Self> {
+    fn of(dir: &Path) -> Result<Self> {
         let key = |info: keys::KeyInfo| Key {
             role: info.role.as_str(),
             file: info.path.display().to_string(),

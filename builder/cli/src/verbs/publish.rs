@@ -1,37 +1,63 @@
-use std::path::Path;
+mod build;
 
-use anyhow::{Context, Result};
+
+use anyhow::{Context, Result, bail};
+use geminios_model::Progress as _;
 use geminios_release::encode::Levels;
 use geminios_release::keys::{FIRST_ROOT, Keys};
-use geminios_release::{Build, DataContract, Digest, Lifetimes, Part, Published, Repository, Request};
+use geminios_release::{Build, Lifetimes, Published, Repository, Request, time};
 use serde::Serialize;
 
 use crate::args::release::Publish as Args;
-use crate::image::Image;
-use crate::manifest::Manifest;
 use crate::report::{self, Report, table};
-use crate::session::{Session, now};
+use crate::session::Session;
 use crate::terminal::megabytes;
 
-/// Lowest level of the updater that can install what this command writes.
-const UPDATER: u64 = 1;
-
-/// Adds a release to a repository.
+/// Adds a release to a repository, or signs its timestamp anew.
 pub fn run(session: &Session, args: &Args) -> Result<()> {
-    let keys = Keys::open(&args.keys)?;
-    let lifetimes = Lifetimes::default();
-    let Some(folder) = &args.build else {
-        let version = Repository::open(&args.repo)?.refresh(&keys, now()?, &lifetimes)?;
-        session.terminal.say(&format!("{}: timestamp {version} is signed", args.repo.display()));
-        return Ok(());
+    let keys = keys(args)?;
+    match &args.build {
+        None => refresh(session, args, &keys),
+        Some(folder) => publish(session, args, &keys, &build::read(folder, args)?),
+    }
+}
+
+/// All keys at hand.
+fn keys(args: &Args) -> Result<Keys> {
+    args.keys.iter().try_fold(Keys::default(), |keys, folder| Ok(keys.and(Keys::open(folder)?)))
+}
+
+fn refresh(session: &Session, args: &Args, keys: &Keys) -> Result<()> {
+    let repository = Repository::open(&args.repo)?;
+    let refreshed = repository.refresh(keys, args.clock.now()?, &Lifetimes::default())?;
+    for (role, expires) in &refreshed.left {
+        session.terminal.warn(&format!(
+            "{} expires on {}, before the timestamp, and its keys are not here\n  help: run this once with them",
+            role.as_str(),
+            time::format(*expires)
+        ));
+    }
+    let signed: Vec<&str> = refreshed.signed.iter().map(|role| role.as_str()).collect();
+    let resigned = Resigned {
+        repository: args.repo.display().to_string(),
+        timestamp: refreshed.timestamp,
+        expires: time::format(refreshed.expires),
+        signed,
     };
-    let build = build(folder, args)?;
-    let repository = open(&args.repo, &args.keys)?;
-    let levels = Levels { whole: args.level, delta: args.level, chunks: args.level };
+    report::print(&resigned, session.global.format)
+}
+
+fn publish(session: &Session, args: &Args, keys: &Keys, build: &Build) -> Result<()> {
+    let repository = open(args)?;
+    if !args.older {
+        refuse_older(&repository, args, build)?;
+    }
+    let (now, lifetimes) = (args.clock.now()?, Lifetimes::default());
+    let levels = Levels::all(args.level);
     let mut done = None;
     for channel in &args.channel {
-        let (deltas, now) = (args.deltas, now()?);
-        let request = Request { build: &build, channel, deltas, levels, now, lifetimes, keys: &keys };
+        let deltas = args.deltas;
+        let request = Request { build, channel, deltas, levels, now, lifetimes, keys };
         let published = repository.publish(&request, &session.terminal)?;
         session.terminal.say(&match published.timestamp {
             Some(_) => format!("{} is released to channel `{channel}`", published.release),
@@ -44,65 +70,53 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
 }
 
 /// The repository, begun with the first root of the keys' folder if it is not there.
-fn open(repo: &Path, keys: &Path) -> Result<Repository> {
-    let root = keys.join(FIRST_ROOT);
-    if !repo.join("metadata").exists() && root.exists() {
-        let bytes = std::fs::read(&root).with_context(|| format!("{} cannot be read", root.display()))?;
-        return Ok(Repository::create(repo, &bytes)?);
+fn open(args: &Args) -> Result<Repository> {
+    let repo = &args.repo;
+    let root = args.keys.iter().map(|folder| folder.join(FIRST_ROOT)).find(|root| root.exists());
+    match root {
+        Some(root) if !repo.join("metadata").exists() => {
+            let bytes = std::fs::read(&root).with_context(|| format!("{} cannot be read", root.display()))?;
+            Ok(Repository::create(repo, &bytes)?)
+        }
+        _ => Ok(Repository::open(repo)?),
     }
-    Ok(Repository::open(repo)?)
 }
 
-/// What a build's folder has, checked against its manifest when it is packed.
-fn build(folder: &Path, args: &Args) -> Result<Build> {
-    let manifest = Manifest::read(folder)?;
-    let image = Image::open(folder)?;
-    let digest = |digest: &geminios_model::Digest| Digest(*digest.bytes());
-    let (root, tree) = image.slot()?;
-    let part = |name: &str, offset: u64| {
-        let part = manifest.parts.get(name).with_context(|| format!("the manifest has no part `{name}`"))?;
-        Ok::<_, anyhow::Error>(Part {
-            path: image.path.clone(),
-            offset,
-            size: part.size,
-            sha256: digest(&part.sha256),
-        })
-    };
-    let version = manifest.version.replacen('~', "-", 1);
-    let version = version.parse().with_context(|| {
+/// A device takes the newest of its channel: one that is older reaches nobody, and mostly was not meant.
+fn refuse_older(repository: &Repository, args: &Args, build: &Build) -> Result<()> {
+    let held = repository.held()?;
+    let same = held.iter().filter(|held| held.profile == build.profile && held.board == build.board);
+    for held in same.filter(|held| held.version > build.version) {
+        if let Some(channel) = args.channel.iter().find(|channel| held.channels.contains(channel)) {
+            bail!(
+                "{} is older than {}, which channel `{channel}` has: devices would not take it\n  help: give the profile a newer version, and build again; or say --older, for devices that are told its number",
+                build.version,
+                held.version
+            );
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Resigned {
+    repository: String,
+    /// Version of the timestamp.
+    timestamp: u64,
+    expires: String,
+    signed: Vec<&'static str>,
+}
+
+impl Report for Resigned {
+    fn text(&self) -> String {
         format!(
-            "version `{}` of the build cannot be released\n  help: give the profile a version of three numbers, such as 1.4.0 or 1.4.0~rc1",
-            manifest.version
+            "{}: timestamp {} is valid until {}; signed anew: {}\n",
+            self.repository,
+            self.timestamp,
+            self.expires,
+            self.signed.join(", ")
         )
-    })?;
-    let data = |name: &str| manifest.data.get(name).copied().unwrap_or(0);
-    let uki = manifest.files.get("uki").context("this build has no kernel image")?;
-    Ok(Build {
-        version,
-        profile: manifest.profile.clone(),
-        board: manifest.board.clone(),
-        arch: manifest.architecture.debian().to_owned(),
-        root_hash: digest(&manifest.root_hash),
-        built: manifest.source_date_epoch,
-        updater: UPDATER,
-        data: DataContract {
-            postgresql: data("postgresql"),
-            postgresql_converts: args.converts.clone(),
-            kine_schema: data("kine_schema"),
-            kubernetes_minor: data("kubernetes_minor"),
-            from: args.from.clone(),
-        },
-        root: part("root", root.start)?,
-        verity: part("root-verity", tree.start)?,
-        uki: Part {
-            path: manifest.path(folder, "uki")?,
-            offset: 0,
-            size: uki.size,
-            sha256: digest(&uki.sha256),
-        },
-        sbom: manifest.path(folder, "sbom").ok(),
-        notes: args.notes.clone(),
-    })
+    }
 }
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::args::release::Verify as Args;
 use crate::report::{self, Report, counted};
-use crate::session::{Session, now};
+use crate::session::Session;
 use crate::terminal::megabytes;
 
 #[derive(Serialize)]
@@ -32,7 +32,7 @@ pub fn run(session: &Session, args: &Args) -> Result<()> {
         std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
     };
     let root = args.root.as_ref().map(read).transpose()?;
-    let found = verify::verify(&args.path, root.as_deref(), now()?, &session.terminal);
+    let found = verify::verify(&args.path, root.as_deref(), args.clock.now()?, &session.terminal);
     let verdict = Verdict::of(found, root.is_some());
     report::print(&verdict, session.global.format)?;
     match verdict.findings.len() {

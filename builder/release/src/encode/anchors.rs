@@ -27,7 +27,7 @@ pub struct Anchors {
 
 /// A stretch of an old image for one piece.
 ///
-/// The device must hold it in memory, so it has at most 32 MiB ([`BASE`]), against one window over the whole old image on a host
+/// The device must hold it in memory, so it has at most 16 MiB ([`BASE`]), against one window over the whole old image on a host
 /// with memory for it. What is lost is content of one piece that comes from places further apart than that. The example
 /// `encodings` measures it against `zstd --patch-from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use zstd::zstd_safe::{CCtx, CParameter, DCtx, DParameter, get_error_name};
 
 use crate::error::ReleaseError;
 
-/// zstd's window: 2^23 is [`PIECE`]. A prefix can be reached in full, however long it is, until so many bytes are unpacked
+/// zstd's window: 2^22 is [`PIECE`]. A prefix can be reached in full, however long it is, until so many bytes are unpacked
 /// (RFC 8878, 5: "Dictionary Format"), and a piece has no more.
 const WINDOW_LOG: u32 = PIECE.trailing_zeros();
 
-/// Entries of the table for long distance matches, as a power of two: enough for a prefix of 32 MiB and a piece, one entry for
+/// Entries of the table for long distance matches, as a power of two: enough for a prefix of 16 MiB and a piece, one entry for
 /// every 2^[`LDM_RATE_LOG`] bytes.
 const LDM_HASH_LOG: u32 = 20;
 const LDM_RATE_LOG: u32 = 5;

@@ -28,8 +28,9 @@ pub struct Levels {
     pub chunks: i32,
 }
 
-impl Default for Levels {
-    fn default() -> Self {
-        Levels { whole: 19, delta: 19, chunks: 19 }
+impl Levels {
+    /// One for all ways.
+    pub fn all(level: i32) -> Self {
+        Levels { whole: level, delta: level, chunks: level }
     }
 }

@@ -52,7 +52,7 @@ pub fn init(
     let keys = Keys::open(folder)?;
     let thresholds = roles.iter().map(|(role, (_, threshold))| (*role, *threshold)).collect();
     let header = Header { version: 1, expires: now + lifetime, issued: Some(now) };
-    let mut unsigned = next_root(&keys, &thresholds, &header)?;
+    let mut unsigned = first_root(&keys, &thresholds, &header)?;
     let own = unsigned.body().clone();
     keys.require(&own, RoleName::Root)?;
     keys.sign(&mut unsigned, &own)?;
@@ -61,8 +61,8 @@ pub fn init(
     Ok(bytes)
 }
 
-/// The root that names the keys of the folders.
-pub(crate) fn next_root(
+/// The root that names the keys of the folder.
+fn first_root(
     keys: &Keys,
     thresholds: &BTreeMap<RoleName, u64>,
     header: &Header,

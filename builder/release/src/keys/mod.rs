@@ -14,7 +14,6 @@ mod file;
 mod folder;
 mod signer;
 
-pub(crate) use folder::next_root;
 pub use folder::{FIRST_ROOT, KeyInfo, init, list, renew};
 pub use geminios_update_format::metadata::RoleName;
 pub use signer::{Keys, Place, Signer};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use geminios_update_format::Digest;
 use geminios_update_format::json::Value;
 use geminios_update_format::metadata::{Body, Envelope, RoleName, Root, Snapshot, Targets, Timestamp};
 use geminios_update_format::release::Release;
 use geminios_update_format::write::TargetEntry;
+use geminios_update_format::{Digest, UnixTime};
 use semver::Version;
 
 use crate::error::ReleaseError;
@@ -19,6 +19,8 @@ pub(crate) struct Current {
     pub timestamp: u64,
     pub snapshot: u64,
     pub targets: u64,
+    /// When each file expires.
+    pub expires: BTreeMap<RoleName, UnixTime>,
     pub entries: BTreeMap<String, TargetEntry>,
     /// Below `targets/`, by name.
     pub paths: BTreeMap<String, String>,
@@ -72,11 +74,13 @@ impl Current {
         roots.drain(..roots.len().saturating_sub(last));
         roots.reverse();
         let root = roots[0].clone();
+        let expires = BTreeMap::from([(RoleName::Root, root.header().expires)]);
         let mut current = Current {
             root,
             timestamp: 0,
             snapshot: 0,
             targets: 0,
+            expires,
             entries: BTreeMap::new(),
             paths: BTreeMap::new(),
         };
@@ -89,6 +93,11 @@ impl Current {
         current.timestamp = timestamp.header().version;
         current.snapshot = snapshot.header().version;
         current.targets = targets.header().version;
+        current.expires.extend([
+            (RoleName::Timestamp, timestamp.header().expires),
+            (RoleName::Snapshot, snapshot.header().expires),
+            (RoleName::Targets, targets.header().expires),
+        ]);
         for target in targets.targets.values() {
             let sha256 = target.hashes.sha256.unwrap_or(Digest([0; 32]));
             let entry = TargetEntry { length: target.length, sha256, custom: target.custom.clone() };

@@ -13,9 +13,9 @@ pub(crate) use current::{Current, release_name};
 pub(crate) use store::{LOCK, Store, checked, is_temporary, walk};
 
 pub use held::Held;
-pub use metadata::Lifetimes;
+pub use metadata::{Lifetimes, Refreshed};
 pub use publish::{Published, Request};
-pub use rotate::Rotated;
+pub use rotate::{Changes, Rotated};
 pub use store::{Hook, Moment};
 pub use table::{Row, Table};
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use geminios_model::{Progress, Unit};
 use geminios_update_format::metadata::RoleName;
 use geminios_update_format::name::is_label;
-use geminios_update_format::release::{Blob, Delta, Image, ImageKind, Release};
+use geminios_update_format::release::{Blob, DOCUMENT, Delta, Image, ImageKind, Release};
 use geminios_update_format::write::TargetEntry;
 use geminios_update_format::{Digest, UnixTime};
 
@@ -16,7 +16,7 @@ use crate::error::ReleaseError;
 use crate::keys::Keys;
 use crate::repository::Repository;
 use crate::repository::current::{Current, release_name};
-use crate::repository::metadata::{self, Lifetimes, Vouchers};
+use crate::repository::metadata::{self, Lifetimes, Since, Vouchers};
 use crate::repository::old::{image, unpack};
 use crate::repository::store::Store;
 use crate::repository::table::Table;
@@ -88,7 +88,7 @@ impl Repository {
             entries.insert(name.clone(), entry);
             let vouchers = Vouchers { keys: request.keys, root: &current.root, before: None };
             let when = (request.now, &request.lifetimes);
-            timestamp = Some(metadata::write(store, &current, &entries, &vouchers, when)?);
+            timestamp = Some(metadata::write(store, &current, (Since::Targets, &entries), &vouchers, when)?);
         }
         let table = Table::of(store, &current.releases(store, &build.profile, &build.board)?, &release)?;
         Ok(Published { release: name, timestamp, blobs: total(&release), table })
@@ -152,7 +152,11 @@ fn make(
 }
 
 fn document(store: &Store, path: &Path) -> Result<Blob, ReleaseError> {
-    store.blob(&std::fs::read(path).map_err(ReleaseError::io(path))?)
+    let bytes = std::fs::read(path).map_err(ReleaseError::io(path))?;
+    if !(1..=DOCUMENT).contains(&(bytes.len() as u64)) {
+        return Err(ReleaseError::Document { path: path.to_owned(), size: bytes.len() as u64 });
+    }
+    store.blob(&bytes)
 }
 
 /// One image by all ways.

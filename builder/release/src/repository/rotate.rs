@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use geminios_update_format::UnixTime;
 use geminios_update_format::metadata::{Body, Header, RoleName, Root};
+use geminios_update_format::write::{self, RootRole};
 
 use crate::error::ReleaseError;
 use crate::keys::Keys;
 use crate::repository::Repository;
 use crate::repository::current::Current;
-use crate::repository::metadata::{self, Lifetimes, Vouchers};
+use crate::repository::metadata::{self, Lifetimes, Since, Vouchers};
 use crate::repository::store::Store;
+
+/// Which roles change, and how many of each role's keys must sign; None: as many as now.
+pub type Changes = BTreeMap<RoleName, Option<u64>>;
 
 /// What a rotation did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +26,15 @@ pub struct Rotated {
 }
 
 impl Repository {
-    /// Makes the root name the keys at hand (those outside `old/`), signed by enough keys of the root before and of its own, and
-    /// signs targets, snapshot and timestamp anew. `thresholds` that are not given stay.
+    /// Makes the root name, for the roles that change, the keys at hand (those outside `old/`); other roles stay as they are. It is
+    /// signed by enough keys of the root before and of its own, and the files of those roles are signed anew.
     ///
     /// Where enough old keys are at hand, the new metadata has both signatures and is there before the root: a reader that comes
     /// between is content. Where they are lost, the root comes first, and devices refuse the repository for that moment.
     pub fn rotate(
         &self,
         keys: &Keys,
-        thresholds: &BTreeMap<RoleName, u64>,
+        changes: &Changes,
         now: UnixTime,
         lifetimes: &Lifetimes,
     ) -> Result<Rotated, ReleaseError> {
@@ -38,57 +42,91 @@ impl Repository {
         let _lock = store.lock()?;
         let current = Current::read_to_rotate(store)?;
         let root = &current.root;
-        let wished = |name: RoleName| thresholds.get(&name).copied().unwrap_or(root.role(name).threshold);
         let version = root.header().version;
-        let released = current.timestamp > 0;
-        if RoleName::ALL
-            .into_iter()
-            .all(|name| names(root, name, keys) && root.role(name).threshold == wished(name))
-        {
+        let since = since(changes).filter(|_| current.timestamp > 0);
+        if !differs(root, keys, changes) {
             // A rotation that was cut after its root: the rest follows.
-            if released && Current::read(store).is_err() {
+            if let Some(since) = since.filter(|_| Current::read(store).is_err()) {
                 let vouchers = Vouchers { keys, root, before: None };
-                metadata::write(store, &current, &current.entries, &vouchers, (now, lifetimes))?;
+                metadata::write(store, &current, (since, &current.entries), &vouchers, (now, lifetimes))?;
             }
             return Ok(Rotated { root: version, new: false });
         }
         let header = Header { version: version + 1, expires: now + lifetimes.root, issued: Some(now) };
-        let thresholds = RoleName::ALL.into_iter().map(|name| (name, wished(name))).collect();
-        let mut unsigned = crate::keys::next_root(keys, &thresholds, &header)?;
-        let next = unsigned.body().clone();
-        keys.require(root, RoleName::Root)?;
-        keys.require(&next, RoleName::Root)?;
-        keys.sign(&mut unsigned, root)?;
-        keys.sign(&mut unsigned, &next)?;
-        let file = unsigned.finish_root(Some(root))?;
-
+        let (next, file) = next(root, keys, changes, &header)?;
         let vouchers = Vouchers { keys, root: &next, before: Some(root) };
-        let write = || metadata::write(store, &current, &current.entries, &vouchers, (now, lifetimes));
         let put = |store: &Store| store.put(&format!("metadata/{}", RoleName::Root.file(version + 1)), &file);
-        let online = [RoleName::Targets, RoleName::Snapshot, RoleName::Timestamp];
-        let both = online.into_iter().all(|role| keys.require(root, role).is_ok());
-        for role in online.into_iter().filter(|_| released) {
-            keys.require(&next, role)?;
+        let Some(since) = since else {
+            put(store)?;
+            return Ok(Rotated { root: version + 1, new: true });
+        };
+        for role in since.roles() {
+            keys.require(&next, *role)?;
         }
-        match (released, both) {
-            (false, _) => put(store)?,
-            (true, true) => {
-                write()?;
-                put(store)?;
-            }
-            (true, false) => {
-                put(store)?;
-                write()?;
-            }
+        let write =
+            || metadata::write(store, &current, (since, &current.entries), &vouchers, (now, lifetimes));
+        if since.roles().iter().all(|role| keys.require(root, *role).is_ok()) {
+            write()?;
+            put(store)?;
+        } else {
+            put(store)?;
+            write()?;
         }
         Ok(Rotated { root: version + 1, new: true })
     }
+
+    /// Whether [`Repository::rotate`] has something to do: other keys are at hand than the root names, or it was cut.
+    pub fn rotation_is_due(&self, keys: &Keys, changes: &Changes) -> Result<bool, ReleaseError> {
+        let current = Current::read_to_rotate(&self.store)?;
+        Ok(differs(&current.root, keys, changes) || Current::read(&self.store).is_err())
+    }
 }
 
-/// Whether the root names for a role the keys at hand, and no others.
-fn names(root: &Root, name: RoleName, keys: &Keys) -> bool {
-    let at_hand = keys.current(name);
-    let role = root.role(name);
-    let listed = |key| role.keyids.iter().any(|id| root.key(id) == Some(key));
-    role.keyids.len() == at_hand.len() && at_hand.iter().all(listed)
+/// The next root and its file, signed.
+fn next(
+    root: &Root,
+    keys: &Keys,
+    changes: &Changes,
+    header: &Header,
+) -> Result<(Root, Vec<u8>), ReleaseError> {
+    let role = |name: RoleName| {
+        let stays = root.role(name);
+        let role = match changes.get(&name) {
+            Some(wish) => RootRole { keys: keys.current(name), threshold: wish.unwrap_or(stays.threshold) },
+            None => RootRole {
+                keys: stays.keyids.iter().filter_map(|id| root.key(id)).copied().collect(),
+                threshold: stays.threshold,
+            },
+        };
+        (name, role)
+    };
+    let mut unsigned = write::root(header, &RoleName::ALL.into_iter().map(role).collect())?;
+    let next = unsigned.body().clone();
+    keys.require(root, RoleName::Root)?;
+    keys.require(&next, RoleName::Root)?;
+    keys.sign(&mut unsigned, root)?;
+    keys.sign(&mut unsigned, &next)?;
+    let file = unsigned.finish_root(Some(root))?;
+    Ok((next, file))
+}
+
+/// What has to be signed anew; nothing if only the root's own keys change.
+fn since(changes: &Changes) -> Option<Since> {
+    let of = |role: &RoleName| match role {
+        RoleName::Root => None,
+        RoleName::Targets => Some(Since::Targets),
+        RoleName::Snapshot => Some(Since::Snapshot),
+        RoleName::Timestamp => Some(Since::Timestamp),
+    };
+    changes.keys().filter_map(of).min()
+}
+
+/// Whether the root names for a role that changes other keys than those at hand, or another threshold than wished.
+fn differs(root: &Root, keys: &Keys, changes: &Changes) -> bool {
+    changes.iter().any(|(name, wish)| {
+        let (at_hand, role) = (keys.current(*name), root.role(*name));
+        let listed = |key| role.keyids.iter().any(|id| root.key(id) == Some(key));
+        let same = role.keyids.len() == at_hand.len() && at_hand.iter().all(listed);
+        !same || wish.is_some_and(|wish| wish != role.threshold)
+    })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use geminios_update_format::Digest;
+use geminios_update_format::metadata::RoleName;
 use geminios_update_format::release::Blob;
 
 use crate::error::ReleaseError;
@@ -65,6 +66,13 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ReleaseError::io(&path)(error)),
         }
+    }
+
+    /// A file of metadata that must be there.
+    pub fn metadata(&self, role: RoleName, version: u64) -> Result<Vec<u8>, ReleaseError> {
+        let file = format!("metadata/{}", role.file(version));
+        let missing = || ReleaseError::Damaged { file: file.clone(), problem: "not there".to_owned() };
+        self.read(&file)?.ok_or_else(missing)
     }
 
     /// Writes a file under a temporary name, then gives it its own.

@@ -95,7 +95,7 @@ fn a_bundle_that_is_cut_anywhere_names_the_file_that_is_hit() {
     let scene = published();
     let bytes = bundle_of(&scene);
     let entries = indexed(&bytes).unwrap();
-    let mut offsets: Vec<usize> = (0..bytes.len()).step_by(4099).collect();
+    let mut offsets: Vec<usize> = (0..bytes.len()).step_by(2039).collect();
     // Each border, and beside it.
     for entry in entries.values() {
         let (start, end) = (entry.offset as usize, (entry.offset + entry.size) as usize);

@@ -10,7 +10,7 @@ use geminios_seal::Region;
 use geminios_update_format::Digest;
 use geminios_update_format::release::{BASE, Blob, ChunkIndex, Image, PIECE, Ranges};
 
-use crate::made::{changed, content};
+use crate::made::{changed, content, scratch};
 
 type Blobs = BTreeMap<Blob, Vec<u8>>;
 
@@ -45,16 +45,16 @@ fn encoded(
 
 #[test]
 fn every_way_gives_the_image_from_any_number_of_jobs() {
-    let dir = tempfile::tempdir().unwrap();
-    let old_bytes = content(5, 20 << 20);
+    let dir = scratch();
+    let old_bytes = content(5, 5 << 20);
     let new_bytes = changed(&old_bytes);
     let cases = [
         ("changed", new_bytes.clone()),
         ("the same", old_bytes.clone()),
-        ("other", content(6, 9 << 20)),
-        ("moved", [&old_bytes[12 << 20..], &old_bytes[..12 << 20]].concat()),
+        ("other", content(6, 1 << 20)),
+        ("moved", [&old_bytes[3 << 20..], &old_bytes[..3 << 20]].concat()),
         ("shorter", old_bytes[..4096].to_vec()),
-        ("repeated", [&old_bytes[..1 << 20], &old_bytes[..1 << 20], &[0; 1 << 20]].concat()),
+        ("repeated", [&old_bytes[..1 << 19], &old_bytes[..1 << 19], &[0; 1 << 19]].concat()),
     ];
     let old = file(dir.path(), "old", &old_bytes);
     for (name, bytes) in cases {
@@ -83,15 +83,15 @@ fn every_way_gives_the_image_from_any_number_of_jobs() {
 
 #[test]
 fn a_small_change_costs_little() {
-    let dir = tempfile::tempdir().unwrap();
-    let old_bytes = content(5, 20 << 20);
+    let dir = scratch();
+    let old_bytes = content(5, 6 << 20);
     let new_bytes = changed(&old_bytes);
     let (old, new) = (file(dir.path(), "old", &old_bytes), file(dir.path(), "new", &new_bytes));
     let (image, pieces, blobs) = encoded(&new, &old, Digest::of(&new_bytes), 2);
     let whole: u64 = image.whole.iter().map(|piece| piece.blob.size).sum();
     let delta: u64 = pieces.iter().map(|piece| piece.blob.size).sum();
     // 45,000 bytes are new, and pack to a third at best.
-    assert!(delta < 60_000 && whole > 3_000_000, "{delta} of {whole}");
+    assert!(delta < 60_000 && whole > 1_000_000, "{delta} of {whole}");
 
     let of =
         |region: &Region| geminios_release::encode::cuts(region, geminios_release::encode::CHUNK).unwrap();
@@ -105,29 +105,29 @@ fn a_small_change_costs_little() {
 /// The stretch follows what moved, far beyond its own size.
 #[test]
 fn the_stretch_is_where_the_content_was() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = scratch();
     let moved = content(9, PIECE as usize);
-    let old_bytes = [content(10, 48 << 20), moved.clone(), content(11, 40 << 20)].concat();
+    let old_bytes = [content(10, 24 << 20), moved.clone(), content(11, 20 << 20)].concat();
     let old = file(dir.path(), "old", &old_bytes);
     let stretch = Anchors::of(&old).unwrap().stretch(&moved, 0, old.size());
     let end = stretch.range.offset + stretch.range.length;
-    assert!(stretch.range.offset <= 48 << 20 && end >= (48 << 20) + PIECE, "{stretch:?}");
+    assert!(stretch.range.offset <= 24 << 20 && end >= (24 << 20) + PIECE, "{stretch:?}");
     // All was found: no more is read than that and a margin.
     assert!(stretch.range.length < PIECE + (1 << 20) && stretch.shared > PIECE / 16 * 15, "{stretch:?}");
     let frame = pack(&moved, &old_bytes[stretch.range.offset as usize..end as usize], 3).unwrap();
     assert!(frame.len() < 10_000, "{}", frame.len());
 
-    let foreign = Anchors::of(&old).unwrap().stretch(&content(12, PIECE as usize), 40 << 20, old.size());
+    let foreign = Anchors::of(&old).unwrap().stretch(&content(12, PIECE as usize), 20 << 20, old.size());
     assert_eq!((foreign.shared, foreign.range.length), (0, BASE));
-    assert!(foreign.range.offset < 40 << 20 && foreign.range.offset + BASE > 48 << 20, "{foreign:?}");
+    assert!(foreign.range.offset < 20 << 20 && foreign.range.offset + BASE > 24 << 20, "{foreign:?}");
 }
 
 /// The whole prefix can be reached, although zstd's window is no larger than a piece.
 #[test]
-fn a_prefix_of_32_mib_is_used_from_its_first_byte() {
+fn a_prefix_of_16_mib_is_used_from_its_first_byte() {
     let prefix = content(21, BASE as usize);
-    let piece = [&prefix[..4 << 20], &prefix[prefix.len() - (4 << 20)..]].concat();
-    for level in [3, 19] {
+    let piece = [&prefix[..2 << 20], &prefix[prefix.len() - (2 << 20)..]].concat();
+    for level in [1, 3] {
         let frame = pack(&piece, &prefix, level).unwrap();
         assert!(frame.len() < 20_000, "level {level}: {}", frame.len());
         assert!(unpack(&frame, &prefix, PIECE).unwrap() == piece);

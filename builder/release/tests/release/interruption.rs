@@ -29,9 +29,9 @@ fn publish_until(scene: &Scene, build: &geminios_release::Build, last: usize) ->
 
 #[test]
 fn at_every_write() {
-    let scene = Scene::new();
-    let root = content(1, 200 << 10);
-    let root = &root[..root.len() / 4096 * 4096];
+    let scene = Scene::with_keys(1);
+    let root = content(1, 25 << 12);
+    let root = &root[..];
     let (first, second) = (scene.build("1.0.0", root), scene.build("1.1.0", &changed(root)));
     scene.publish(&first);
     let whole = scene.path("whole");
@@ -52,6 +52,10 @@ fn at_every_write() {
         cuts += 1;
         // Before the timestamp there is the old release, after it both.
         assert!((1..=2).contains(&report.releases.len()));
+        // Each other one is finished: three moments a file, so all of them come by.
+        if last % 2 == 0 {
+            continue;
+        }
         scene.publish(&second);
         let report = scene.verify(&scene.repo());
         assert_eq!((report.findings, report.releases.len()), (vec![], 2), "finished after a cut at {last}");

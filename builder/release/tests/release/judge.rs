@@ -51,7 +51,8 @@ fn python_tuf_accepts_a_repository_before_and_after_a_rotation() {
     for role in RoleName::ALL {
         keys::renew(&scene.path("keys"), role).unwrap();
     }
-    scene.repository().rotate(&scene.keys(), &Default::default(), NOW, &Lifetimes::default()).unwrap();
+    let all = RoleName::ALL.into_iter().map(|role| (role, None)).collect();
+    scene.repository().rotate(&scene.keys(), &all, NOW, &Lifetimes::default()).unwrap();
     let after = verdicts();
     assert!(accepted(&after), "{after}");
     // And it is no yes-man.

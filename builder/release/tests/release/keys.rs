@@ -1,6 +1,5 @@
 //! Keys: made, listed, behind commands, too few, rotated.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
@@ -8,10 +7,15 @@ use std::process::Command;
 use geminios_model::Silent;
 use geminios_release::keys::{self, Keys, Place};
 use geminios_release::verify::verify;
-use geminios_release::{Lifetimes, ReleaseError, Repository};
+use geminios_release::{Changes, Lifetimes, ReleaseError, Repository};
 use geminios_update_format::metadata::RoleName;
 
-use crate::made::{NOW, Scene, published, two};
+use crate::made::{NOW, Scene, published, tree, two};
+
+/// All roles, with their thresholds as they are.
+fn all() -> Changes {
+    RoleName::ALL.into_iter().map(|role| (role, None)).collect()
+}
 
 #[test]
 fn keys_are_listed_and_private() {
@@ -104,10 +108,10 @@ fn all_keys_are_rotated_and_devices_of_the_first_root_follow() {
     }
     // The repository knows nothing of the new keys yet, and the old ones still sign.
     let repository = scene.repository();
-    let rotated = repository.rotate(&scene.keys(), &BTreeMap::new(), NOW, &Lifetimes::default()).unwrap();
+    let rotated = repository.rotate(&scene.keys(), &all(), NOW, &Lifetimes::default()).unwrap();
     assert_eq!((rotated.root, rotated.new), (2, true));
     assert_eq!(scene.verify(&scene.repo()).findings, vec![]);
-    let again = repository.rotate(&scene.keys(), &BTreeMap::new(), NOW, &Lifetimes::default()).unwrap();
+    let again = repository.rotate(&scene.keys(), &all(), NOW, &Lifetimes::default()).unwrap();
     assert_eq!((again.root, again.new), (2, false));
 
     // From here on the old ones are not needed, and are worth nothing.
@@ -134,7 +138,7 @@ fn a_rotation_that_is_cut_leaves_a_good_repository() {
             if cut { Err(std::io::Error::other("power cut")) } else { Ok(()) }
         };
         let repository = Repository::open(&scene.repo()).unwrap().with_hook(Box::new(hook));
-        let done = repository.rotate(&scene.keys(), &BTreeMap::new(), NOW, &Lifetimes::default());
+        let done = repository.rotate(&scene.keys(), &all(), NOW, &Lifetimes::default());
         assert_eq!(scene.verify(&scene.repo()).findings, vec![], "cut at {last}");
         if done.is_ok() {
             assert!(last > 10);
@@ -154,11 +158,40 @@ fn lost_keys_are_replaced() {
         if path.ends_with("2.root.json") { Ok(()) } else { Err(std::io::Error::other("power cut")) }
     };
     let repository = Repository::open(&scene.repo()).unwrap().with_hook(Box::new(hook));
-    assert!(repository.rotate(&scene.keys(), &BTreeMap::new(), NOW, &Lifetimes::default()).is_err());
+    assert!(repository.rotate(&scene.keys(), &all(), NOW, &Lifetimes::default()).is_err());
     assert!(scene.repo().join("metadata/2.root.json").exists());
     assert!(!scene.verify(&scene.repo()).findings.is_empty());
-    let rotated =
-        scene.repository().rotate(&scene.keys(), &BTreeMap::new(), NOW, &Lifetimes::default()).unwrap();
+    let rotated = scene.repository().rotate(&scene.keys(), &all(), NOW, &Lifetimes::default()).unwrap();
     assert_eq!((rotated.root, rotated.new), (2, false));
     assert_eq!(verify(&scene.repo(), Some(&scene.root), NOW, &Silent).findings, vec![]);
+}
+
+/// Who has the keys of one role and of the root changes that role, and need not have the others.
+#[test]
+fn one_role_is_rotated_without_the_keys_of_the_others() {
+    let scene = published();
+    let folder = scene.path("keys");
+    for file in ["targets-1.pem", "targets-2.pem", "snapshot-1.pem", "snapshot-2.pem"] {
+        fs::rename(folder.join(file), scene.path(file)).unwrap();
+    }
+    let timestamp: Changes = [(RoleName::Timestamp, None)].into();
+    let repository = scene.repository();
+    let rotate = |changes: &Changes| repository.rotate(&scene.keys(), changes, NOW, &Lifetimes::default());
+    assert!(!repository.rotation_is_due(&scene.keys(), &timestamp).unwrap());
+    keys::renew(&folder, RoleName::Timestamp).unwrap();
+    assert!(repository.rotation_is_due(&scene.keys(), &timestamp).unwrap());
+    let before = tree(&scene.repo());
+    assert!(rotate(&timestamp).unwrap().new);
+    assert_eq!(scene.verify(&scene.repo()).findings, vec![]);
+    let new: Vec<String> =
+        tree(&scene.repo()).into_keys().filter(|name| !before.contains_key(name)).collect();
+    assert_eq!(new, ["metadata/2.root.json"]);
+
+    // The root's own keys and a threshold: nothing else is signed anew.
+    keys::renew(&folder, RoleName::Root).unwrap();
+    assert!(rotate(&[(RoleName::Root, Some(1))].into()).unwrap().new);
+    assert_eq!(scene.verify(&scene.repo()).findings, vec![]);
+    // Of targets, all keys would have to be here.
+    let error = rotate(&[(RoleName::Targets, None)].into()).unwrap_err().to_string();
+    assert!(error.contains("targets"), "{error}");
 }

@@ -50,15 +50,27 @@ pub fn changed(old: &[u8]) -> Vec<u8> {
     new
 }
 
+/// In memory where the host has a place for it: a repository is synced to disk file by file.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
 pub struct Scene {
     pub dir: tempfile::TempDir,
     pub root: Vec<u8>,
 }
 
 impl Scene {
+    /// Two keys a role, which both must sign.
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let roles = RoleName::ALL.into_iter().map(|role| (role, (2, 2))).collect::<BTreeMap<_, _>>();
+        Self::with_keys(2)
+    }
+
+    pub fn with_keys(count: usize) -> Self {
+        let dir = scratch();
+        let each = (count, count as u64);
+        let roles = RoleName::ALL.into_iter().map(|role| (role, each)).collect::<BTreeMap<_, _>>();
         let root = keys::init(&dir.path().join("keys"), &roles, NOW - DAY, 3650 * DAY).unwrap();
         Scene { dir, root }
     }
@@ -139,7 +151,7 @@ impl Scene {
 
 /// Two builds: the second is a change of the first.
 pub fn two(scene: &Scene) -> [Build; 2] {
-    let old = content(1, 3 << 20);
+    let old = content(1, 1 << 20);
     [scene.build("1.0.0", &old), scene.build("1.1.0", &changed(&old))]
 }
 

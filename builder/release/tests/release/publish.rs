@@ -6,6 +6,7 @@ use geminios_model::Silent;
 use geminios_release::bundle::{self, Wanted};
 use geminios_release::verify::{Source, verify};
 use geminios_release::{Lifetimes, ReleaseError, Repository};
+use geminios_update_format::metadata::RoleName;
 use geminios_update_format::time::DAY;
 use semver::Version;
 
@@ -115,8 +116,25 @@ fn a_refreshed_timestamp_lives_on() {
     let late = NOW + 40 * DAY;
     let expired = verify(&scene.repo(), None, late, &Silent);
     assert!(expired.findings[0].problem.contains("expired"), "{expired:?}");
-    scene.repository().refresh(&scene.keys(), late - DAY, &Lifetimes::default()).unwrap();
+    let refreshed = scene.repository().refresh(&scene.keys(), late - DAY, &Lifetimes::default()).unwrap();
+    assert_eq!((refreshed.signed, refreshed.left), (vec![RoleName::Timestamp], vec![]));
     assert_eq!(verify(&scene.repo(), None, late, &Silent).findings, vec![]);
+}
+
+/// What would expire before the new timestamp is signed with it, or named if its keys are elsewhere.
+#[test]
+fn a_timestamp_does_not_promise_more_than_what_it_names() {
+    let scene = published();
+    let late = NOW + 350 * DAY;
+    let refresh = || scene.repository().refresh(&scene.keys(), late, &Lifetimes::default()).unwrap();
+    fs::rename(scene.path("keys/targets-1.pem"), scene.path("targets-1.pem")).unwrap();
+    let refreshed = refresh();
+    assert_eq!(refreshed.signed, [RoleName::Snapshot, RoleName::Timestamp]);
+    assert_eq!(refreshed.left, [(RoleName::Targets, NOW + 365 * DAY)]);
+    fs::rename(scene.path("targets-1.pem"), scene.path("keys/targets-1.pem")).unwrap();
+    let refreshed = refresh();
+    assert_eq!((refreshed.signed.len(), refreshed.left), (3, vec![]));
+    assert_eq!(verify(&scene.repo(), None, late + 29 * DAY, &Silent).findings, vec![]);
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub const LIMITS: Limits = Limits { bytes: 4 << 20, depth: 12, values: 200_000 }
 /// Most bytes that a piece or chunk unpacks to, and so the largest window of zstd: 4 MiB.
 pub const PIECE: u64 = 4 << 20;
 
-/// Most bytes of an old image that a piece of a delta refers to: 16 MiB. A decoder that copies it holds it twice, beside window,
-/// output and frame: 44 MiB.
+/// Most bytes of an old image that a piece of a delta refers to: 16 MiB. With output (in the decoder's window, and again) and frame
+/// that is 28 MiB.
 pub const BASE: u64 = 16 << 20;
 
 /// Most bytes of an image: 64 GiB.
