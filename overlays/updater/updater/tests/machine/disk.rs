@@ -46,6 +46,7 @@ fn any_place_and_any_length() {
     }
     let mut disk = WholeDisk::open(&path, size, 512, true).unwrap();
     assert!(disk.write_at(size - 1, &[1, 2]).is_err());
+    assert!(disk.write_at(size, &[1; 512]).is_err());
     assert!(disk.read_at(u64::MAX, &mut [0]).is_err());
     assert_eq!(std::fs::read(&path).unwrap().len() as u64, size);
 }

@@ -24,7 +24,7 @@ fn the_disk_below_the_root_and_its_esp() {
 #[test]
 fn what_is_no_slot_is_said() {
     type Case<'a> = (&'a str, &'a dyn Fn(&World), &'a str);
-    let table: [Case<'_>; 5] = [
+    let table: [Case<'_>; 6] = [
         (
             "the root is a plain partition",
             &|world| world.write("/proc/self/mountinfo", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n"),
@@ -35,6 +35,17 @@ fn what_is_no_slot_is_said() {
             "no partition is an ESP",
             &|world| world.write("/sys/devices/pci0000:00/virtio1/block/vda/vda1/uevent", "PARTNAME=EFI\n"),
             "/dev/vda has no partition labelled esp",
+        ),
+        (
+            "the mapping is of a whole disk",
+            &|world| {
+                let slaves = world.path("/sys/dev/block/253:0/slaves");
+                std::fs::remove_dir_all(&slaves).unwrap();
+                std::fs::create_dir_all(&slaves).unwrap();
+                let disk = world.path("/sys/devices/pci0000:00/virtio1/block/vda");
+                std::os::unix::fs::symlink(disk, slaves.join("vda")).unwrap();
+            },
+            "the root (253:0) is on no dm-verity mapping",
         ),
         (
             "the slot is spread over two disks",
