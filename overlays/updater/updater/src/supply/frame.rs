@@ -120,3 +120,7 @@ fn blocks_of(frame: &[u8], length: u64) -> Result<&[u8], String> {
     }
     Ok(blocks)
 }
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

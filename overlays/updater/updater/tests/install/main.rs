@@ -7,6 +7,7 @@ mod gpt;
 #[path = "../supply/machine.rs"]
 #[allow(dead_code)]
 mod machine;
+mod memory;
 #[path = "../supply/run.rs"]
 #[allow(dead_code)]
 mod run;
@@ -35,6 +36,8 @@ fn child() {
     let hash = std::env::var("HASH").unwrap().parse().unwrap();
     let done = Site::running(Path::new(&dir), hash).install(&from);
     done.map_err(|problem| problem.to_string()).unwrap();
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    std::fs::write(Path::new(&dir).join("status"), own).unwrap();
 }
 
 fn start(site: &Path, world: &World, from: &str) -> Child {

@@ -63,7 +63,7 @@ fn from_a_server() {
     assert_eq!(connections, first.len() + 3 + 3);
 }
 
-fn make_bundle(world: &World, deltas: &[Version], to: &std::path::Path) {
+fn with_deltas(world: &World, deltas: &[Version], to: &std::path::Path) {
     let version = Version::new(1, 1, 0);
     let wanted = Bundled { profile: "edge", board: "pc", version: &version, deltas };
     bundle::write(&world.repository(), &wanted, &mut fs::File::create(to).unwrap()).unwrap();
@@ -76,7 +76,7 @@ fn from_a_bundle_with_and_without_deltas() {
     for (deltas, way) in [(vec![], "whole"), (vec![Version::new(1, 0, 0)], "as a change of what runs")] {
         let site = Site::new(world);
         let path = site.path().join("update.gemini");
-        make_bundle(world, &deltas, &path);
+        with_deltas(world, &deltas, &path);
         assert_eq!(site.install(&path.display().to_string()).unwrap(), DONE);
         assert!(site.said()[0].ends_with(way), "{way}");
         all_well(&site, world);
@@ -93,7 +93,7 @@ fn from_a_stick() {
         site.install("usb").unwrap_err().to_string().lines().next(),
         Some("no USB stick with a file *.gemini or a folder geminios is plugged in")
     );
-    make_bundle(world, &[], &stick.path().join("Update.GEMINI"));
+    world.bundle(&stick.path().join("Update.GEMINI"));
     fs::write(stick.path().join("damaged.gemini"), "no bundle").unwrap();
     site.sticks = vec![stick.path().to_owned()];
 
@@ -171,7 +171,7 @@ fn on_after_a_cut_from_another_supply() {
     assert_eq!(site.install(&first.url).unwrap_err().status(), 1);
     site.said();
     let bundle = site.path().join("b.gemini");
-    make_bundle(world, &[], &bundle);
+    world.bundle(&bundle);
     assert_eq!(site.install(&bundle.display().to_string()).unwrap(), DONE);
     let said = site.said();
     // Two of three pieces were there.

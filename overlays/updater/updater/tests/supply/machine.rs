@@ -9,20 +9,28 @@ use geminios_slots::device::{Device, Disk, Esp, JournalFile};
 
 pub const SECTOR: usize = 512;
 
-/// What the writer of partition tables fills.
-pub struct Pages(pub Vec<u8>);
+/// A file that is mostly a hole, for the writer of partition tables.
+pub struct Pages(File);
 
 impl Pages {
+    pub fn create(path: &Path, size: usize) -> Self {
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(path).unwrap();
+        file.set_len(size as u64).unwrap();
+        Pages(file)
+    }
+
     pub fn size(&self) -> usize {
-        self.0.len()
+        self.0.metadata().unwrap().len() as usize
     }
 
     pub fn get(&self, at: usize, length: usize) -> Vec<u8> {
-        self.0[at..at + length].to_vec()
+        let mut bytes = vec![0; length];
+        self.0.read_exact_at(&mut bytes, at as u64).unwrap();
+        bytes
     }
 
     pub fn write(&mut self, at: usize, bytes: &[u8]) {
-        self.0[at..at + bytes.len()].copy_from_slice(bytes);
+        self.0.write_all_at(bytes, at as u64).unwrap();
     }
 }
 

@@ -10,4 +10,7 @@ mod machine;
 mod refused;
 mod run;
 mod server;
+mod settings;
+mod sticks;
+mod ways;
 mod world;

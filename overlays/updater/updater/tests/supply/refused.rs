@@ -13,7 +13,7 @@ use semver::Version;
 use crate::hostile::named;
 use crate::run::{Site, from_place};
 use crate::server::{Act, Server};
-use crate::world::{NOW, System, World, content, copy, installed, untouched};
+use crate::world::{NOW, ROOT_SIZE, System, World, content, copy, installed, untouched};
 
 /// Tries to install from a folder or a bundle; gives what a person saw.
 fn tried(site: &Site, world: &World, from: &Path) -> String {
@@ -255,11 +255,11 @@ fn a_device_that_cannot_take_it() {
     insta::assert_snapshot!(all);
 
     let large = World::empty();
-    let root = content(9, 11 << 20);
+    let root = content(9, ROOT_SIZE + 4096);
     let large_system = System::new(large.dir.path(), "1.2.0", root);
     large.publish(&large_system.build, "stable");
     let text = tried(&Site::new(&large), &large, &large.repo());
-    assert!(text.contains("root has 11534336 bytes, its partition 10485760"), "{text}");
+    assert!(text.contains("root has 41947136 bytes, its partition 41943040"), "{text}");
 }
 
 /// Cut at any byte, a bundle is refused before anything is written.

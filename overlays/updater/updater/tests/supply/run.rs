@@ -20,8 +20,9 @@ use crate::world::{NOW, System, World, device, io_box};
 
 /// A device of its own, and how it is spoken to.
 pub struct Site {
-    dir: PathBuf,
-    temporary: Option<tempfile::TempDir>,
+    pub dir: PathBuf,
+    /// Its folder goes with it.
+    pub _temporary: Option<tempfile::TempDir>,
     pub image: Image,
     pub config: Config,
     pub running: RootHash,
@@ -67,7 +68,7 @@ impl Site {
         let temporary = tempfile::tempdir().unwrap();
         device(temporary.path(), world, &world.old);
         let site = Site::at(temporary.path(), &world.old);
-        Site { temporary: Some(temporary), ..site }
+        Site { _temporary: Some(temporary), ..site }
     }
 
     /// A device that is there already.
@@ -96,7 +97,7 @@ impl Site {
             sticks: Vec::new(),
             said: Rc::default(),
             dir: dir.to_owned(),
-            temporary: None,
+            _temporary: None,
         }
     }
 

@@ -25,14 +25,15 @@ use crate::machine::{FileDevice, Pages, SECTOR};
 
 /// 2026-11-27T12:00:00Z, a Friday.
 pub const NOW: UnixTime = 1_795_780_800;
-pub const ROOT_SIZE: usize = 10 << 20;
+/// Bytes of a root's partition. Nothing of it is taken up that is not written to.
+pub const ROOT_SIZE: usize = 40 << 20;
 const ESP: usize = 1 << 20;
 const PARTITIONS: [(&str, usize); 7] = [
     ("esp", 1 << 20),
     ("root-a", ROOT_SIZE),
-    ("root-a-verity", 256 << 10),
+    ("root-a-verity", 1 << 20),
     ("root-b", ROOT_SIZE),
-    ("root-b-verity", 256 << 10),
+    ("root-b-verity", 1 << 20),
     ("config", 64 << 10),
     ("var", 64 << 10),
 ];
@@ -158,12 +159,17 @@ pub struct World {
 
 impl World {
     pub fn empty() -> World {
+        let root = content(1, 9 << 20);
+        World::of(root.clone(), changed(&root))
+    }
+
+    /// Keys, and two systems with these roots.
+    pub fn of(old: Vec<u8>, new: Vec<u8>) -> World {
         let dir = tempfile::tempdir().unwrap();
         let roles = RoleName::ALL.into_iter().map(|role| (role, (1, 1))).collect::<BTreeMap<_, _>>();
         let root = keys::init(&dir.path().join("keys"), &roles, NOW - DAY, 3650 * DAY).unwrap();
-        let old = content(1, 9 << 20);
         let old = System::new(dir.path(), "1.0.0", old);
-        let new = System::new(dir.path(), "1.1.0", changed(&old.root));
+        let new = System::new(dir.path(), "1.1.0", new);
         World { dir, root, old, new }
     }
 
@@ -234,7 +240,7 @@ pub fn device(dir: &Path, world: &World, first: &System) {
     fs::create_dir_all(dir.join("esp")).unwrap();
     fs::create_dir_all(dir.join("var")).unwrap();
     let size = ESP + PARTITIONS.iter().map(|(_, size)| size).sum::<usize>() + (1 << 20);
-    let mut pages = Pages(vec![0; size]);
+    let mut pages = Pages::create(&dir.join("disk"), size);
     let mut rows = Vec::new();
     for (name, size) in PARTITIONS {
         let (guid, at) = match name {
@@ -250,7 +256,6 @@ pub fn device(dir: &Path, world: &World, first: &System) {
     gpt::write(&mut pages, &rows);
     pages.write(start("root-a") as usize, &first.root);
     pages.write(start("root-a-verity") as usize, &first.verity);
-    fs::write(dir.join("disk"), pages.0).unwrap();
     fs::write(dir.join("esp/geminios_1.0.0.efi"), &first.uki).unwrap();
     fs::write(dir.join("root.json"), &world.root).unwrap();
     let journal = Journal::default().after(&Event::CounterMoved("geminios_1.0.0+2-1.efi".to_owned()), None);
