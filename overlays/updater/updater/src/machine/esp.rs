@@ -1,9 +1,9 @@
 //! The EFI system partition: checked, mounted where nobody else sees it, and gone when the program ends, however it ends.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,10 +46,8 @@ impl OpenEsp for PrivateMount {
         match &partition.mounted {
             // By whoever looked into it last (an automount). Only what is in use stays.
             Some(at) if writable => {
-                mount::unmount(at, UnmountFlags::NOFOLLOW).map_err(|_| MachineError::EspMounted {
-                    node: node.clone(),
-                    at: at.clone(),
-                })?;
+                mount::unmount(at, UnmountFlags::NOFOLLOW)
+                    .map_err(|_| MachineError::EspMounted { node: node.clone(), at: at.clone() })?;
                 repair(node, commands)?;
             }
             None if writable => repair(node, commands)?,
@@ -68,6 +66,14 @@ impl OpenEsp for PrivateMount {
 /// What a cut left: of its errors the kernel would make the file system read-only. fsck.fat exits with 1 if it mended
 /// something, and if it could not; so it is asked twice.
 fn repair(node: &Path, commands: &dyn Commands) -> Result<(), MachineError> {
+    // As long as it is held, nobody mounts it; and it cannot be got while it is mounted, in whichever namespace (open(2)).
+    let _held = match OpenOptions::new().read(true).custom_flags(OFlags::EXCL.bits() as i32).open(node) {
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            let (node, at) = (node.to_owned(), "a place that is not seen from here".into());
+            return Err(MachineError::EspMounted { node, at });
+        }
+        held => held.map_err(|error| MachineError::EspMount { node: node.to_owned(), error })?,
+    };
     let fsck = |how: &str| {
         let command = Command::new("fsck.fat", Duration::from_secs(300)).arg(how).arg(node);
         commands.run(&command)
