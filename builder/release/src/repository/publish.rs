@@ -119,7 +119,10 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<Release, ReleaseError> {
     let build = request.build;
+    let size = build.parts().map(|(_, part)| part.size).iter().sum();
+    progress.begin("check", size, Unit::Bytes);
     build.check()?;
+    progress.end("check", &format!("{} are what the build says", shown(size)));
     let mut older = current.releases(store, &build.profile, &build.board)?;
     older.retain(|release| release.version < build.version && release.arch == build.arch);
     older.reverse();
@@ -184,7 +187,7 @@ fn pack(
         written.store(0, Ordering::Relaxed);
         progress.begin(stage, part.size, Unit::Bytes);
     };
-    let end = |stage: &str| progress.end(stage, &format!("{} bytes", written.load(Ordering::Relaxed)));
+    let end = |stage: &str| progress.end(stage, &shown(written.load(Ordering::Relaxed)));
 
     let name = stage("whole");
     begin(&name);
@@ -219,6 +222,14 @@ fn pack(
     made.chunks = Some(encode::chunks(&region, &made, request.levels.chunks, &sink, (progress, &name))?);
     end(&name);
     Ok(made)
+}
+
+/// As people read it.
+fn shown(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
 }
 
 fn total(release: &Release) -> u64 {
