@@ -58,7 +58,8 @@ pub fn seal(
         write_erofs(tree, tools.command("mkfs.erofs"), epoch, &erofs, |bytes| progress.advance(STEP, bytes))?;
         let data = Region::whole(&erofs).map_err(SealError::write(&erofs))?;
         let tree = dir.join(VERITY);
-        let verity = Verity::write(&data, *Digest::of(SALT).bytes(), &tree).map_err(SealError::write(&tree))?;
+        let verity =
+            Verity::write(&data, *Digest::of(SALT).bytes(), &tree).map_err(SealError::write(&tree))?;
         let hash = dir.join(HASH);
         std::fs::write(&hash, format!("{}\n", verity.root_hash)).map_err(SealError::write(&hash))
     })?;
