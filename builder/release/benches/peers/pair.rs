@@ -124,7 +124,7 @@ fn build(manifest: &Value, version: &str, files: &[PathBuf; 3], sbom: &Path) -> 
         profile: text(manifest, "profile").to_owned(),
         board: text(manifest, "board").to_owned(),
         arch: "amd64".to_owned(),
-        root_hash: text(manifest, "root_hash").parse::<Digest>().unwrap(),
+        root_hash: Digest::parse(text(manifest, "root_hash")).unwrap(),
         built: BUILT,
         updater: 1,
         data,
