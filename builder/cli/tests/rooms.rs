@@ -65,7 +65,7 @@ fn sources(below: &str) -> Vec<(String, String)> {
 }
 
 fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.ends_with("tests.rs")
+    path.contains("/tests/") || path.contains("/benches/") || path.ends_with("tests.rs")
 }
 
 #[test]

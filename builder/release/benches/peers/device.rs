@@ -26,7 +26,6 @@ pub struct Report {
     pub other: u64,
     /// VmHWM. Bytes.
     pub peak: u64,
-    pub way: String,
 }
 
 impl Report {
@@ -35,7 +34,7 @@ impl Report {
         let mut line = || lines.next().unwrap_or_else(|| panic!("the device said only: {text}"));
         let mut number = || line().parse().unwrap();
         let bytes = [number(), number(), number()];
-        Report { bytes, other: number(), peak: number(), way: line().to_owned() }
+        Report { bytes, other: number(), peak: number() }
     }
 }
 
@@ -84,7 +83,7 @@ pub fn run(words: &[String]) {
     let offer = offered(&mut trust, &mut supply, &device, ("stable", None), (NOW, NOW)).unwrap().unwrap();
     let other = bytes.replace(0);
     let mut old = images(Path::new(old));
-    old.root_hash = Some(root_hash.parse().unwrap());
+    old.root_hash = Some(geminios_update_format::Digest::parse(root_hash).unwrap());
     let chosen = choose(&offer.release, &mut old, Written::default(), &mut supply, true).unwrap();
     // A chunk index belongs to its image; deltas have none, and then this is 0.
     let index = bytes.replace(0);

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,7 +34,7 @@ impl Server {
 }
 
 /// All requests of one connection.
-fn answer(stream: &TcpStream, folder: &PathBuf, counter: &AtomicU64) {
+fn answer(stream: &TcpStream, folder: &Path, counter: &AtomicU64) {
     let mut lines = BufReader::new(stream).lines();
     while let Some(Ok(request)) = lines.next() {
         for line in lines.by_ref() {
