@@ -95,7 +95,7 @@ pub struct Publish {
     /// again
     #[arg(long, default_value = "stable", value_name = "NAME")]
     pub channel: Vec<String>,
-    /// Make deltas from so many releases before it
+    /// Make deltas from so many releases of the channel before it; and from the newest of each other channel. 0: none
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub deltas: usize,
     /// Level of zstd, 1 to 22: higher takes longer, here only

@@ -1,6 +1,5 @@
 mod build;
 
-
 use anyhow::{Context, Result, bail};
 use geminios_model::Progress as _;
 use geminios_release::encode::Levels;

@@ -1,12 +1,13 @@
 //! Adding a release.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use geminios_model::{Progress, Unit};
 use geminios_update_format::metadata::RoleName;
 use geminios_update_format::name::is_label;
-use geminios_update_format::release::{Blob, DOCUMENT, Delta, Image, ImageKind, Release};
+use geminios_update_format::release::{Blob, DELTAS, DOCUMENT, Delta, Image, ImageKind, Release};
 use geminios_update_format::write::TargetEntry;
 use geminios_update_format::{Digest, UnixTime};
 
@@ -25,7 +26,7 @@ use crate::repository::table::Table;
 pub struct Request<'a> {
     pub build: &'a Build,
     pub channel: &'a str,
-    /// Deltas from so many releases before it.
+    /// Deltas from so many releases of the channel before it, and from the newest of each other channel; 0: none.
     pub deltas: usize,
     pub levels: Levels,
     pub now: UnixTime,
@@ -123,10 +124,7 @@ fn make(
     progress.begin("check", size, Unit::Bytes);
     build.check()?;
     progress.end("check", &format!("{} are what the build says", shown(size)));
-    let mut older = current.releases(store, &build.profile, &build.board)?;
-    older.retain(|release| release.version < build.version && release.arch == build.arch);
-    older.reverse();
-    older.truncate(request.deltas);
+    let older = bases(store, current, request)?;
     let document =
         |path: &Option<std::path::PathBuf>| path.as_deref().map(|path| document(store, path)).transpose();
     let (sbom, notes) = (document(&build.sbom)?, document(&build.notes)?);
@@ -152,6 +150,29 @@ fn make(
         verity,
         uki,
     })
+}
+
+/// Releases from which deltas are made, newest first: the last ones of the channel, and the newest of each other channel. Devices
+/// of `stable` would get none if only the last betas counted, for a release that is in both, or goes from one to the other.
+fn bases(store: &Store, current: &Current, request: &Request<'_>) -> Result<Vec<Release>, ReleaseError> {
+    let build = request.build;
+    let mut older = current.releases(store, &build.profile, &build.board)?;
+    older.retain(|release| release.version < build.version && release.arch == build.arch);
+    older.reverse();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    older.retain(|release| {
+        let name = release_name(&release.profile, &release.board, &release.version);
+        let mut wanted = false;
+        for channel in current.channels(&name) {
+            let most = if channel == request.channel { request.deltas } else { request.deltas.min(1) };
+            let count = seen.entry(channel).or_default();
+            wanted |= *count < most;
+            *count += 1;
+        }
+        wanted
+    });
+    older.truncate(DELTAS);
+    Ok(older)
 }
 
 fn document(store: &Store, path: &Path) -> Result<Blob, ReleaseError> {

@@ -201,3 +201,25 @@ fn deltas_are_from_the_last_releases_only() {
     assert_eq!(with, ["1.3.0", "1.2.0"]);
     assert_eq!(scene.verify(&scene.repo()).findings, vec![]);
 }
+
+/// A release that goes through `beta` is small for the devices of `stable`, however many betas there were.
+#[test]
+fn deltas_are_also_from_the_newest_of_other_channels() {
+    let scene = Scene::with_keys(1);
+    let mut root = content(1, 200 << 12);
+    let releases = [
+        ("0.9.0", "stable"),
+        ("1.0.0", "stable"),
+        ("1.1.0-b.1", "beta"),
+        ("1.1.0-b.2", "beta"),
+        ("1.1.0-b.3", "beta"),
+    ];
+    for (version, channel) in releases {
+        scene.publish_to(&scene.repository(), &scene.build(version, &root), channel).unwrap();
+        root = changed(&root);
+    }
+    let last = scene.publish_to(&scene.repository(), &scene.build("1.1.0", &root), "beta").unwrap();
+    let rows = last.table.rows.iter().filter(|row| row.delta.is_some());
+    let from: Vec<String> = rows.map(|row| row.from.as_ref().unwrap().to_string()).collect();
+    assert_eq!(from, ["1.1.0-b.3", "1.1.0-b.2", "1.0.0"]);
+}
