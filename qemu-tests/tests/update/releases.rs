@@ -3,13 +3,8 @@
 use geminios_qemu_tests::Change;
 
 /// Data that Kine keeps, in two versions of which the later knows an older schema.
-pub const DATA: Change<'_> = Change {
-    name: "test-data",
-    files: &[],
-    programs: &[],
-    units: &[],
-    more: "\n[data]\nkine-schema = 2\n",
-};
+pub const DATA: Change<'_> =
+    Change { name: "test-data", files: &[], programs: &[], units: &[], more: "\n[data]\nkine-schema = 2\n" };
 pub const LATER_DATA: Change<'_> =
     Change { name: "test-later-data", more: "\n[data]\nkine-schema = 1\n", ..DATA };
 

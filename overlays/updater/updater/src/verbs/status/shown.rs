@@ -86,9 +86,13 @@ fn health(report: Option<&Report>, has_other: bool) -> String {
             };
             if let Some(deadline) = report.deadline {
                 text.push_str(&if has_other {
-                    format!("\nif it is not healthy by {}, the other version comes back", time::format(deadline))
+                    format!(
+                        "\nif it is not healthy by {}, the other version comes back",
+                        time::format(deadline)
+                    )
                 } else {
-                    "\nthere is no other version to fall back to: it stays on trial until it is healthy".to_owned()
+                    "\nthere is no other version to fall back to: it stays on trial until it is healthy"
+                        .to_owned()
                 });
             }
             text
