@@ -45,7 +45,7 @@ pub fn measure(pair: &Pair, scratch: &Path, way: (&str, &str)) -> Result<Row, St
         let index = index(&bundle, &folder, image);
         assert_eq!(index, hashes(&std::fs::read(&pair.new.files[image]).unwrap()).collect::<Vec<_>>());
         indexes += (index.len() * size_of::<Digest>()) as u64;
-        let file = squashfs.file(pair.new.sizes[image]);
+        let file = squashfs.file(pair.new.sizes[image].next_multiple_of(BLOCK as u64));
         let lacking = index.iter().enumerate().filter(|(_, hash)| !have.contains(hash) && !is_zero(hash));
         let wanted: HashSet<usize> = lacking.map(|(at, _)| at * BLOCK / squashfs.block_size).collect();
         wanted.iter().map(|at| file[*at]).sum()
@@ -71,7 +71,7 @@ fn bundle(new: &Side, folder: &Path, block: &str) -> std::path::PathBuf {
     std::fs::create_dir_all(&content).unwrap();
     let mut manifest = "[update]\ncompatible=benchmark\nversion=2\n[bundle]\nformat=verity\n".to_owned();
     for (name, file) in IMAGES.iter().zip(&new.files) {
-        std::fs::hard_link(file, content.join(format!("{name}.img"))).unwrap();
+        padded(file, &content.join(format!("{name}.img")));
         manifest += &format!("[image.{name}]\nfilename={name}.img\nadaptive=block-hash-index\n");
     }
     std::fs::write(content.join("manifest.raucm"), manifest).unwrap();
@@ -85,6 +85,13 @@ fn bundle(new: &Side, folder: &Path, block: &str) -> std::path::PathBuf {
     rauc.arg(format!("--mksquashfs-args=-comp zstd -Xcompression-level 19 -b {block}"));
     run(rauc.arg("bundle").arg(&content).arg(&bundle));
     bundle
+}
+
+/// RAUC indexes whole blocks only; a kernel's last one is filled up.
+fn padded(file: &Path, to: &Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+    std::fs::write(to, bytes).unwrap();
 }
 
 /// The index as it lies in the bundle: SHA-256 after SHA-256.

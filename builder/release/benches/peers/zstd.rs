@@ -19,7 +19,7 @@ fn patch(old: &Path, new: &Path, scratch: &Path) -> u64 {
     let out = scratch.join("patch.zst");
     let mut command = Command::new("zstd");
     command.args(["-19", "--long=31", "-q", "-f"]).arg(format!("--patch-from={}", old.display()));
-    let status = command.arg(new).arg("-o").arg(&out).status().unwrap();
-    assert!(status.success(), "{command:?}: {status}");
+    let output = command.arg(new).arg("-o").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     std::fs::metadata(&out).unwrap().len()
 }
