@@ -1,5 +1,7 @@
 //! Streams an image into a partition.
 
+use std::io;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::device::{Device, Source};
@@ -27,15 +29,19 @@ pub(super) fn write(
     let mut buffer = vec![0; PIECE.min(blob.size) as usize];
     while at < blob.size {
         let piece = &mut buffer[..(blob.size - at).min(PIECE.min(progress - unclaimed)) as usize];
-        fill(image, at, piece, source)?;
+        if let Err(cause) = fill(image, at, piece, source) {
+            // The link may be down for long, or the day's budget spent: what came until then is not to be fetched again.
+            if unclaimed > 0 {
+                let _ = claim_up_to(at, image, &hasher, device);
+            }
+            return Err(cause);
+        }
         device.disk().write_at(to.start + at, piece)?;
         hasher.update(&*piece);
         at += piece.len() as u64;
         unclaimed += piece.len() as u64;
         if unclaimed >= progress || at == blob.size {
-            device.disk().flush()?;
-            let sha256 = Sha256Sum(hasher.clone().finalize().into());
-            record(&Event::Progress { image, done: Done { bytes: at, sha256 } }, device)?;
+            claim_up_to(at, image, &hasher, device)?;
             unclaimed = 0;
         }
     }
@@ -50,6 +56,13 @@ pub(super) fn write(
         return Err(Cause::Mismatch(format!("{image}: SHA-256 is {seen}, it should be {}", blob.sha256)));
     }
     Ok(())
+}
+
+/// Flushes, then claims in the journal.
+fn claim_up_to(bytes: u64, image: Image, hasher: &Sha256, device: &mut dyn Device) -> io::Result<()> {
+    device.disk().flush()?;
+    let sha256 = Sha256Sum(hasher.clone().finalize().into());
+    record(&Event::Progress { image, done: Done { bytes, sha256 } }, device)
 }
 
 /// Where to go on: what the journal claims counts only if the medium has it.

@@ -52,6 +52,8 @@ pub struct Web {
     /// For the bytes of a release.
     pub blobs: Patience,
     pub meter: Rc<RefCell<Meter>>,
+    /// Where a blob is kept that was cut.
+    pub part: PathBuf,
 }
 
 /// Opens a folder or a bundle.
@@ -68,5 +70,5 @@ pub fn at_path(path: &Path) -> Result<Box<dyn Supply>, SupplyError> {
 
 /// A web server.
 pub fn at_url(url: &str, web: &Web, tell: &Tell) -> Box<dyn Supply> {
-    Box::new(Http::new(url, web.limits.clone(), [web.files, web.blobs], web.meter.clone(), tell.clone()))
+    Box::new(Http::new(url, web, tell.clone()))
 }

@@ -5,7 +5,7 @@ use geminios_slots::{Refusal, plan_recover};
 
 use crate::config::shown;
 use crate::supply::{choose, notes};
-use crate::verbs::session::{Problem, Session, Wanted, for_slots, status, written};
+use crate::verbs::session::{FILES, Problem, Session, Wanted, for_slots, status, written};
 
 /// Lines of release notes.
 const NOTES: usize = 8;
@@ -15,7 +15,7 @@ const NOTES: usize = 8;
 /// # Errors
 /// The repository is not believed or not reached, or the release is refused.
 pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> {
-    let web = session.web(wanted);
+    let web = session.web(wanted, Some(FILES));
     let (mut supply, offer) = session.find(wanted, &web)?;
     let tell = session.tell.clone();
     let image = session.image;
@@ -47,7 +47,10 @@ pub fn check(session: &mut Session<'_>, wanted: &Wanted) -> Result<u8, Problem> 
     if let Some(left) = web.meter.borrow().left_of(session.config.budget) {
         tell(&format!("budget     {} are left for automatic runs today", shown(left)));
     }
-    for (number, line) in notes(&mut *supply, offer.release.notes.as_ref(), NOTES)?.iter().enumerate() {
+    let lines = notes(&mut *supply, offer.release.notes.as_ref(), NOTES);
+    // The release may be installed without them.
+    let lines = lines.unwrap_or_else(|error| vec![error.to_string().lines().take(1).collect()]);
+    for (number, line) in lines.iter().enumerate() {
         tell(&format!("{:10} {line}", if number == 0 { "notes" } else { "" }));
     }
     plan.transpose()?;

@@ -5,6 +5,7 @@ use geminios_slots::{Event, Image as Part, Refusal, Step, run};
 
 use crate::config::{Automatic, shown};
 use crate::supply::{Offer, Stream, Supply, Tell, Web, choose};
+use crate::verbs::check::check;
 use crate::verbs::session::{Problem, Session, Wanted, for_slots, status, written};
 
 /// What was asked for besides.
@@ -42,9 +43,14 @@ pub fn install(
     snapshot: Snapshot<'_>,
 ) -> Result<Installed, Problem> {
     let wanted = &options.wanted;
-    if wanted.automatic && session.config.automatic < Automatic::Install {
-        (session.tell)(&format!("automatic is `{}`: nothing is installed", session.config.automatic));
-        return Ok(NOTHING);
+    match session.config.automatic {
+        _ if !wanted.automatic => {}
+        Automatic::Off => {
+            (session.tell)("automatic is `off` in this device's settings");
+            return Ok(NOTHING);
+        }
+        Automatic::Check => return check(session, wanted).map(|_| NOTHING),
+        Automatic::Install | Automatic::InstallAndRestart => {}
     }
     if session.open_for(wanted).is_none() {
         let windows: Vec<String> = session.config.windows.iter().map(ToString::to_string).collect();
@@ -52,7 +58,7 @@ pub fn install(
         return Ok(LATER);
     }
     session.recover()?;
-    let web = session.web(wanted);
+    let web = session.web(wanted, session.limits.failures);
     let (mut supply, offer) = session.find(wanted, &web)?;
     let Some(offer) = offer else {
         (session.tell)(&format!("{} has nothing in channel {}", supply.place(), session.config.channel));

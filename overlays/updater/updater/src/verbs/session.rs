@@ -21,7 +21,7 @@ use crate::supply::{
 };
 
 /// Failures in a row after which metadata is given up: until it is there, the lock is held for nothing.
-const FILES: u32 = 3;
+pub(super) const FILES: u32 = 3;
 
 /// Everything of the device. The caller holds its lock.
 pub struct Session<'a> {
@@ -145,7 +145,8 @@ impl Session<'_> {
         if wanted.automatic { now_in(&self.config.windows, self.now) } else { Some(u64::MAX) }
     }
 
-    pub(super) fn web(&self, wanted: &Wanted) -> Web {
+    /// `failures` in a row end the fetching of a release's bytes; None: nothing does.
+    pub(super) fn web(&self, wanted: &Wanted, failures: Option<u32>) -> Web {
         let open = self.open_for(wanted).filter(|seconds| *seconds < u64::MAX);
         let until = open.map(|seconds| Instant::now() + Duration::from_secs(seconds));
         let budget = self.config.budget.filter(|_| wanted.automatic);
@@ -154,8 +155,9 @@ impl Session<'_> {
         Web {
             limits: self.limits.clone(),
             files: patience(Some(FILES)),
-            blobs: patience(self.limits.failures),
+            blobs: patience(failures),
             meter: Rc::new(RefCell::new(meter)),
+            part: self.folder.join("part"),
         }
     }
 
@@ -234,6 +236,7 @@ impl Session<'_> {
             return Ok(seen);
         }
         run(&steps, self.device, &mut Nothing).map_err(Problem::Step)?;
+        steps.iter().for_each(|step| (self.tell)(&format!("recovered: {step}")));
         self.observe()
     }
 

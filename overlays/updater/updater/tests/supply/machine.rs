@@ -41,12 +41,14 @@ pub struct FileDevice {
     /// What the ESP says of its room.
     pub room: u64,
     pub read_only: bool,
+    /// Bytes after which it is claimed what was written.
+    pub progress: u64,
 }
 
 impl FileDevice {
     pub fn open(dir: &Path) -> Self {
         let disk = File::options().read(true).write(true).open(dir.join("disk")).unwrap();
-        FileDevice { dir: dir.to_owned(), disk, room: 1 << 30, read_only: false }
+        FileDevice { dir: dir.to_owned(), disk, room: 1 << 30, read_only: false, progress: 1 << 20 }
     }
 
     fn kernel(&self, name: &str) -> PathBuf {
@@ -154,6 +156,6 @@ impl Device for FileDevice {
         self
     }
     fn progress(&self) -> u64 {
-        1 << 20
+        self.progress
     }
 }

@@ -30,6 +30,7 @@ pub struct Site {
     pub limits: Limits,
     pub read_only: bool,
     pub room: u64,
+    pub progress: u64,
     /// What the snapshot of the data says.
     pub snapshot: Result<(), String>,
     pub sticks: Vec<PathBuf>,
@@ -93,6 +94,7 @@ impl Site {
             },
             read_only: false,
             room: 1 << 30,
+            progress: 1 << 20,
             snapshot: Ok(()),
             sticks: Vec::new(),
             said: Rc::default(),
@@ -108,7 +110,7 @@ impl Site {
     fn with<T>(&self, work: impl FnOnce(&mut Session<'_>) -> T) -> T {
         let dir = self.path();
         let mut device = FileDevice::open(&dir);
-        (device.read_only, device.room) = (self.read_only, self.room);
+        (device.read_only, device.room, device.progress) = (self.read_only, self.room, self.progress);
         let said = self.said.clone();
         let tell: Tell = Rc::new(move |line: &str| said.borrow_mut().push(line.to_owned()));
         let disk = || io_box(File::open(dir.join("disk"))?);

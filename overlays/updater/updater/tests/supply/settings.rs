@@ -54,6 +54,7 @@ fn what_is_wrong_is_named_with_its_line() {
         "url = \"ftp://example.org\"\n",
         "url = \"https://example.org/\\\" --output /etc/passwd\"\n",
         "url = \"file:///etc\"\n",
+        "url = \"https://me:secret@example.org/\"\n",
         "channel = \"Stable!\"\n",
         "automatic = \"yes\"\n",
         "usb = \"true\"\n",

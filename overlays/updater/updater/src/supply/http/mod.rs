@@ -5,19 +5,21 @@
 
 mod curl;
 mod head;
+mod parts;
 mod patience;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::supply::{Meter, Supply, SupplyError, Tell, Want};
+use crate::supply::{Meter, Supply, SupplyError, Tell, Want, Web};
 
 pub use curl::Limits;
 pub use patience::Patience;
 
 use curl::{Request, Transfer};
 use head::Head;
+use parts::Parts;
 
 /// Most stretches that one process is told of.
 const BATCH: usize = 256;
@@ -31,6 +33,7 @@ pub struct Http {
     /// For files, and for blobs.
     patience: [Patience; 2],
     meter: Rc<RefCell<Meter>>,
+    parts: Parts,
     tell: Tell,
     expected: VecDeque<Want>,
     running: Option<Running>,
@@ -61,16 +64,19 @@ impl From<SupplyError> for Stop {
 }
 
 impl Http {
-    /// `base` is the address of the repository. `patience` is that for files, and that for blobs.
-    pub fn new(
-        base: &str,
-        limits: Limits,
-        patience: [Patience; 2],
-        meter: Rc<RefCell<Meter>>,
-        tell: Tell,
-    ) -> Self {
-        let (base, expected) = (base.trim_end_matches('/').to_owned(), VecDeque::new());
-        Http { base, limits, patience, meter, tell, expected, running: None, batch: BATCH }
+    /// `base` is the address of the repository.
+    pub fn new(base: &str, web: &Web, tell: Tell) -> Self {
+        Http {
+            base: base.trim_end_matches('/').to_owned(),
+            limits: web.limits.clone(),
+            patience: [web.files, web.blobs],
+            meter: web.meter.clone(),
+            parts: Parts::in_file(web.part.clone()),
+            tell,
+            expected: VecDeque::new(),
+            running: None,
+            batch: BATCH,
+        }
     }
 
     fn check(&self) -> Result<(), SupplyError> {
@@ -166,8 +172,10 @@ impl Supply for Http {
     }
 
     fn stretch(&mut self, want: &Want) -> Result<Vec<u8>, SupplyError> {
-        let mut have = Vec::with_capacity(want.range.length as usize);
-        self.patiently(&mut have, self.patience[1], &|http, have| http.stretch_once(want, have))?;
+        let mut have = self.parts.take(want);
+        let brought =
+            self.patiently(&mut have, self.patience[1], &|http, have| http.stretch_once(want, have));
+        brought.inspect_err(|_| self.parts.keep(want, &have))?;
         Ok(have)
     }
 }
