@@ -5,6 +5,7 @@
 //! then the time, processor time and memory of applying them, run in turn. A peer that is not installed is left out with a word.
 //!
 //! `--level N`: level of zstd for ours, that of `geminios publish` if not given. `--rounds N`: of applying; 0 leaves it out.
+//! All is done in `TMPDIR`, which needs room for ten times the images.
 
 #![allow(clippy::unwrap_used)]
 
@@ -54,7 +55,7 @@ fn main() {
 }
 
 fn measure(old: &Path, new: &Path, options: &Options) {
-    let scratch = tempfile::tempdir_in(new.parent().unwrap_or(Path::new("."))).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
     let pair = Pair::read(old, new, scratch.path());
     println!("\n## {} -> {}\n", old.display(), new.display());
     println!("{}\n", pair.told());

@@ -50,6 +50,7 @@ pub fn measure(pair: &Pair, scratch: &Path, way: (&str, &str)) -> Result<Row, St
         let wanted: HashSet<usize> = lacking.map(|(at, _)| at * BLOCK / squashfs.block_size).collect();
         wanted.iter().map(|at| file[*at]).sum()
     });
+    std::fs::remove_dir_all(&folder).unwrap();
     Ok(Row::new(name, bytes, indexes))
 }
 
