@@ -1,7 +1,7 @@
 //! Adding a release.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use geminios_model::{Progress, Unit};
@@ -125,9 +125,11 @@ fn make(
     build.check()?;
     progress.end("check", &format!("{} are what the build says", shown(size)));
     let older = bases(store, current, request)?;
-    let document =
-        |path: &Option<std::path::PathBuf>| path.as_deref().map(|path| document(store, path)).transpose();
+    // Both are read before one is put: a refusal leaves nothing behind.
+    let document = |path: &Option<PathBuf>| path.as_deref().map(document).transpose();
     let (sbom, notes) = (document(&build.sbom)?, document(&build.notes)?);
+    let blob = |bytes: Option<Vec<u8>>| bytes.map(|bytes| store.blob(&bytes)).transpose();
+    let (sbom, notes) = (blob(sbom)?, blob(notes)?);
     let mut images = Vec::new();
     for kind in [ImageKind::Root, ImageKind::Verity, ImageKind::Uki] {
         images.push(pack(store, request, &older, kind, progress)?);
@@ -175,12 +177,12 @@ fn bases(store: &Store, current: &Current, request: &Request<'_>) -> Result<Vec<
     Ok(older)
 }
 
-fn document(store: &Store, path: &Path) -> Result<Blob, ReleaseError> {
+fn document(path: &Path) -> Result<Vec<u8>, ReleaseError> {
     let bytes = std::fs::read(path).map_err(ReleaseError::io(path))?;
     if !(1..=DOCUMENT).contains(&(bytes.len() as u64)) {
         return Err(ReleaseError::Document { path: path.to_owned(), size: bytes.len() as u64 });
     }
-    store.blob(&bytes)
+    Ok(bytes)
 }
 
 /// One image by all ways.

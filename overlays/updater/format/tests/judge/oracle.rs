@@ -12,8 +12,10 @@ pub struct Oracle {
     python: PathBuf,
 }
 
+/// Its scripts. Tests of other crates, which have this file too, are in other folders.
 pub fn judge() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("judge")
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.map(|dir| dir.join("overlays/updater/format/judge")).find(|dir| dir.is_dir()).unwrap()
 }
 
 impl Oracle {
