@@ -1,0 +1,142 @@
+//! The other node: what it said and what it consents to.
+
+use std::collections::VecDeque;
+
+use super::Node;
+use crate::{Action, Heartbeat, Instant, Postgres, Stored};
+
+/// Heartbeats that may still be answered.
+const REMEMBERED: usize = 32;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Peer {
+    boot: u64,
+    /// Number and time of our heartbeats, the newest last.
+    sent: VecDeque<(u64, Instant)>,
+    number: u64,
+    next: Instant,
+    /// Its newest heartbeat.
+    newest: Option<Heartbeat>,
+    /// When that came; when this node started if none did: an earlier start may have heard one, and consented, a moment before.
+    pub heard: Instant,
+    /// When it was last seen to stream from here.
+    pub streamed: Instant,
+    /// It does nothing to lead before.
+    pub consent: Instant,
+    urgent: bool,
+}
+
+impl Peer {
+    pub fn unheard(boot: u64, now: Instant) -> Self {
+        Peer {
+            boot,
+            sent: VecDeque::new(),
+            number: 0,
+            next: now,
+            newest: None,
+            heard: now,
+            streamed: now,
+            consent: 0,
+            urgent: false,
+        }
+    }
+
+    pub fn was_heard(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    pub fn stored(&self) -> Option<&Stored> {
+        self.newest.as_ref().map(|newest| &newest.stored)
+    }
+
+    pub fn postgres(&self) -> Option<Postgres> {
+        self.newest.map(|newest| newest.postgres)
+    }
+
+    pub fn tell_at_once(&mut self) {
+        self.urgent = true;
+    }
+
+    fn sent_at(&self, number: u64) -> Option<Instant> {
+        self.sent.iter().find(|(known, _)| *known == number).map(|(_, at)| *at)
+    }
+}
+
+impl Node {
+    pub(super) fn heard(&mut self, now: Instant, heartbeat: Heartbeat, out: &mut Vec<Action>) {
+        let at = |heartbeat: &Heartbeat| (heartbeat.boot, heartbeat.number);
+        if self.peer.newest.as_ref().is_some_and(|newest| at(newest) >= at(&heartbeat)) {
+            return;
+        }
+        self.peer.newest = Some(heartbeat);
+        self.peer.heard = now;
+        self.peer.urgent |= heartbeat.urgent;
+        if heartbeat.postgres == (Postgres::Standby { streams: true }) {
+            self.peer.streamed = now;
+        }
+        self.learn(&heartbeat.stored, out);
+        if heartbeat.stored.record != self.stored.record {
+            return;
+        }
+        if heartbeat.stored.decided || self.stored.decided {
+            self.granted = true;
+        }
+        if let Some((boot, number)) = heartbeat.answers
+            && self.leads()
+            && heartbeat.consents
+            && boot == self.peer.boot
+            && let Some(sent) = self.peer.sent_at(number)
+        {
+            self.peer.consent = self.peer.consent.max(sent + self.config.promise);
+        }
+    }
+
+    /// Takes a later record of the other node, if it is decided, or if it needs this node's word to be.
+    fn learn(&mut self, theirs: &Stored, out: &mut Vec<Action>) {
+        let mine = &self.stored;
+        if theirs.record <= mine.record {
+            return;
+        }
+        // Only who leads proposes. With a swap under way that makes another one lead, no word can be given.
+        let proposed = mine.record.leader != self.me() && mine.claim.is_none() && self.fencing.is_none();
+        if theirs.decided || proposed {
+            self.settle_on(theirs.record, true, out);
+        }
+    }
+
+    /// The other node has what was proposed to it.
+    pub(super) fn confirm(&mut self, out: &mut Vec<Action>) {
+        if !self.stored.decided
+            && self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record)
+        {
+            self.stored.decided = true;
+            out.push(Action::Persist(self.stored));
+        }
+    }
+
+    pub(super) fn speak(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if now < self.peer.next && !self.peer.urgent {
+            return;
+        }
+        let agreed = self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record);
+        // The leader counts from when it sent what is answered, which was before it was heard: whoever waits from then on keeps this.
+        let consents = agreed && !self.leads() && self.stored.claim.is_none() && self.fencing.is_none();
+        let peer = &mut self.peer;
+        peer.number += 1;
+        peer.next = now + self.config.heartbeat;
+        peer.urgent = false;
+        if peer.sent.len() == REMEMBERED {
+            peer.sent.pop_front();
+        }
+        peer.sent.push_back((peer.number, now));
+        out.push(Action::Send(Heartbeat {
+            boot: self.peer.boot,
+            number: self.peer.number,
+            answers: self.peer.newest.map(|newest| (newest.boot, newest.number)),
+            stored: self.stored,
+            postgres: self.postgres,
+            consents,
+            urgent: self.leads() && self.office(now).is_none(),
+        }));
+    }
+}
