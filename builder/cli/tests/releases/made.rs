@@ -10,25 +10,19 @@ use geminios_model::{Arch, Digest, Located, Silent, Sizes};
 use geminios_seal::{Region, Sealed, Verity};
 use serde_json::{Value, json};
 
+#[path = "../../../../overlays/updater/format/tests/shared/content.rs"]
+mod content;
+#[path = "../../../../overlays/updater/format/tests/shared/folders.rs"]
+mod folders;
+
+pub use content::content;
+use folders::scratch;
+pub use folders::tree;
+
 pub const GEMINIOS: &str = env!("CARGO_BIN_EXE_geminios");
 
 /// What the clock says, unless a test says otherwise.
 pub const NOW: &str = "2026-11-27T12:00:00Z";
-
-/// Bytes like those of programs: words from a small set in no order, which pack to about a third.
-pub fn content(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let words: Vec<[u8; 8]> = (0..1024).map(|_| next().to_le_bytes()).collect();
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| words[(next() % 1024) as usize]).collect();
-    bytes.truncate(length);
-    bytes
-}
 
 /// As an update changes a root.
 pub fn changed(old: &[u8]) -> Vec<u8> {
@@ -40,14 +34,12 @@ pub fn changed(old: &[u8]) -> Vec<u8> {
     new
 }
 
-/// The folder that a person works in. In memory where the host has a place for it: a repository is synced file by file.
+/// The folder that a person works in.
 pub struct Desk(tempfile::TempDir);
 
 impl Desk {
     pub fn new() -> Self {
-        let memory = Path::new("/dev/shm");
-        let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Desk(made.unwrap())
+        Desk(scratch())
     }
 
     /// With keys, and two builds that are published to `repo`.
@@ -202,21 +194,4 @@ fn image(dir: &Path, version: &str, sealed: &Sealed, uki: &[u8]) -> (String, u64
     let name = format!("edge-{version}-pc.img");
     let Outputs { image, .. } = write(&plan, dir, &name, false, &Silent).unwrap();
     (name, image.size, image.sha256)
-}
-
-/// Path → bytes of all files of a folder but locks.
-pub fn tree(dir: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    let (mut files, mut folders) = (std::collections::BTreeMap::new(), vec![dir.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().unwrap() != ".lock" {
-                let name = path.strip_prefix(dir).unwrap().to_string_lossy().into_owned();
-                files.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    files
 }

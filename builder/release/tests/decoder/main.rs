@@ -11,22 +11,12 @@ use geminios_release::encode::{pack, unpack};
 use geminios_update_format::release::{BASE, PIECE};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-const MIB: usize = 1 << 20;
+#[path = "../../../../overlays/updater/format/tests/shared/content.rs"]
+mod content;
 
-/// Words in no order: packs to about a third.
-fn content(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let words: Vec<[u8; 8]> = (0..1024).map(|_| next().to_le_bytes()).collect();
-    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| words[(next() % 1024) as usize]).collect();
-    bytes.truncate(length);
-    bytes
-}
+use content::content;
+
+const MIB: usize = 1 << 20;
 
 /// A frame's blocks: what comes after its header, which has a size of one to eight bytes and nothing else that we write.
 fn blocks(frame: &[u8]) -> &[u8] {

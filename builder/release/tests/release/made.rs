@@ -16,27 +16,17 @@ use geminios_update_format::time::DAY;
 use geminios_update_format::{Digest, UnixTime};
 use semver::Version;
 
+#[path = "../../../../overlays/updater/format/tests/shared/content.rs"]
+mod content;
+#[path = "../../../../overlays/updater/format/tests/shared/folders.rs"]
+mod folders;
+
+pub use content::content;
+pub use folders::{scratch, tree};
+
 /// 2026-11-27T12:00:00Z.
 pub const NOW: UnixTime = 1_795_780_800;
 pub const LEVELS: Levels = Levels { whole: 3, delta: 3, chunks: 3 };
-
-/// Bytes like those of programs: words of 16 bytes from a small set, so that they pack to about a third, in no order.
-pub fn content(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    let words: Vec<[u8; 8]> = (0..1024).map(|_| next().to_le_bytes()).collect();
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        bytes.extend(words[(next() % 1024) as usize]);
-    }
-    bytes.truncate(length);
-    bytes
-}
 
 /// As an update changes an image: something inserted, something removed, something changed, the length a multiple of 4096.
 pub fn changed(old: &[u8]) -> Vec<u8> {
@@ -48,12 +38,6 @@ pub fn changed(old: &[u8]) -> Vec<u8> {
     new[at..at + 5000].copy_from_slice(&content(78, 5000));
     new.truncate(new.len() / 4096 * 4096);
     new
-}
-
-/// In memory where the host has a place for it: a repository is synced to disk file by file.
-pub fn scratch() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 pub struct Scene {
@@ -162,21 +146,4 @@ pub fn published() -> Scene {
         scene.publish(&build);
     }
     scene
-}
-
-/// Path → bytes of all files but the lock.
-pub fn tree(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut files, mut folders) = (BTreeMap::new(), vec![dir.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.file_name().unwrap() != ".lock" {
-                let name = path.strip_prefix(dir).unwrap().to_string_lossy().into_owned();
-                files.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    files
 }

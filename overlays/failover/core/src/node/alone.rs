@@ -24,11 +24,11 @@ impl Node {
             && self.stored.claim.is_none()
             && !self.silent(now, self.config.loss)
             && self.peer.postgres() == Some(Postgres::Standby { streams: true })
-            && self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record)
+            && self.agreed()
     }
 
     fn propose(&mut self, alone: bool, out: &mut Vec<Action>) {
-        if self.stored.claim.is_none() && self.fencing.is_none() {
+        if self.is_free() {
             let record = self.stored.record.next(By::Both, self.me(), alone);
             self.settle_on(record, false, out);
         }
@@ -48,10 +48,7 @@ impl Node {
                 }
             }
             Decides::Standby => {}
-            Decides::Person => {
-                self.settle_on(self.stored.record.next(By::Proof, me, true), true, out);
-                self.granted = true;
-            }
+            Decides::Person => self.settle_alone(By::Proof, out),
         }
     }
 
@@ -64,7 +61,7 @@ impl Node {
         if !self.leads() {
             return Some(Refusal::NotLeading);
         }
-        if self.stored.claim.is_some() || self.fencing.is_some() {
+        if !self.is_free() {
             return Some(Refusal::Undecided);
         }
         if !self.other_may_lead(now) {
@@ -83,7 +80,7 @@ impl Node {
 
     /// Gives the role away once PostgreSQL has stopped, when a person wants it or PostgreSQL does not come up.
     pub(super) fn hand_over(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let able = self.other_may_lead(now) && self.stored.claim.is_none() && self.fencing.is_none();
+        let able = self.other_may_lead(now) && self.is_free();
         self.handing &= able;
         if able && (self.handing || self.unfit(now)) && self.postgres == Postgres::Stopped {
             let record = self.stored.record.next(By::Both, self.me().other(), false);

@@ -4,7 +4,8 @@ mod take;
 mod witness;
 
 use crate::{
-    Action, Command, Config, Decides, Event, Goal, Instant, Millis, Postgres, Record, Refusal, Side, Stored,
+    Action, By, Command, Config, Decides, Event, Goal, Instant, Millis, Postgres, Record, Refusal, Side,
+    Stored,
 };
 use peer::Peer;
 use witness::Witness;
@@ -182,13 +183,27 @@ impl Node {
             Command::HandOver => self.begin_hand_over(now),
             Command::Lead if self.leads() => Some(Refusal::Leading),
             Command::Lead => {
-                let record = self.stored.record.next(crate::By::Person, self.me(), true);
-                self.settle_on(record, true, out);
-                self.granted = true;
+                self.settle_alone(By::Person, out);
                 None
             }
         };
         out.extend(refusal.map(Action::Refuse));
+    }
+
+    /// Decides by itself that it leads alone. The caller has seen that it may.
+    fn settle_alone(&mut self, by: By, out: &mut Vec<Action>) {
+        self.settle_on(self.stored.record.next(by, self.me(), true), true, out);
+        self.granted = true;
+    }
+
+    /// Both nodes have the same record.
+    fn agreed(&self) -> bool {
+        self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record)
+    }
+
+    /// Nothing is under way that makes this node lead alone, whatever both agree on meanwhile.
+    fn is_free(&self) -> bool {
+        self.stored.claim.is_none() && self.fencing.is_none()
     }
 
     fn silent(&self, now: Instant, time: Millis) -> bool {

@@ -93,12 +93,11 @@ impl Node {
 
     /// Takes a later record of the other node, if it is decided, or if it needs this node's word to be.
     fn learn(&mut self, theirs: &Stored, out: &mut Vec<Action>) {
-        let mine = &self.stored;
-        if theirs.record <= mine.record {
+        if theirs.record <= self.stored.record {
             return;
         }
         // Only who leads proposes. With a swap under way that makes another one lead, no word can be given.
-        let proposed = mine.record.leader != self.me() && mine.claim.is_none() && self.fencing.is_none();
+        let proposed = !self.leads() && self.is_free();
         if theirs.decided || proposed {
             self.settle_on(theirs.record, true, out);
         }
@@ -106,9 +105,7 @@ impl Node {
 
     /// The other node has what was proposed to it.
     pub(super) fn confirm(&mut self, out: &mut Vec<Action>) {
-        if !self.stored.decided
-            && self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record)
-        {
+        if !self.stored.decided && self.agreed() {
             self.stored.decided = true;
             out.push(Action::Persist(self.stored));
         }
@@ -118,9 +115,8 @@ impl Node {
         if now < self.peer.next && !self.peer.urgent {
             return;
         }
-        let agreed = self.peer.stored().is_some_and(|theirs| theirs.record == self.stored.record);
         // The leader counts from when it sent what is answered, which was before it was heard: whoever waits from then on keeps this.
-        let consents = agreed && !self.leads() && self.stored.claim.is_none() && self.fencing.is_none();
+        let consents = self.agreed() && !self.leads() && self.is_free();
         let peer = &mut self.peer;
         peer.number += 1;
         peer.next = now + self.config.heartbeat;

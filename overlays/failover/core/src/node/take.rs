@@ -10,20 +10,18 @@ impl Node {
         if !has_all || !self.uplink {
             return;
         }
-        let record = self.stored.record.next(By::Proof, self.me(), true);
         // What this node last consented to counts from before it last heard the leader, and has passed too.
         let passed = self.silent(now, self.config.wait());
         match self.config.decides {
             Decides::Witness => {
                 if passed && self.witness_is_still(now) {
-                    self.claim(now, crate::Record { by: By::Witness, ..record }, out);
+                    self.claim(now, self.stored.record.next(By::Witness, self.me(), true), out);
                 }
             }
             // What was proposed and perhaps never heard gives no right.
             Decides::Standby => {
                 if passed && self.stored.decided {
-                    self.settle_on(record, true, out);
-                    self.granted = true;
+                    self.settle_alone(By::Proof, out);
                 }
             }
             Decides::Fence => {
@@ -50,9 +48,7 @@ impl Node {
         self.fence_again = now + self.config.promise;
         // Who speaks is not off, whatever was said.
         if off && self.peer.heard < begun {
-            let record = self.stored.record.next(By::Proof, self.me(), true);
-            self.settle_on(record, true, out);
-            self.granted = true;
+            self.settle_alone(By::Proof, out);
         }
     }
 }
