@@ -46,10 +46,16 @@ impl Store {
         fs::create_dir_all(&self.dir).map_err(ReleaseError::io(&self.dir))?;
         let path = self.dir.join(LOCK);
         let file = File::options().create(true).append(true).open(&path).map_err(ReleaseError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(ReleaseError::Busy(self.dir.clone())),
-            Err(TryLockError::Error(error)) => return Err(ReleaseError::io(&path)(error)),
+        // A program that this process starts elsewhere has the lock that was just let go, until it runs its own code.
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < 50 => tries += 1,
+                Err(TryLockError::WouldBlock) => return Err(ReleaseError::Busy(self.dir.clone())),
+                Err(TryLockError::Error(error)) => return Err(ReleaseError::io(&path)(error)),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
         for path in walk(&self.dir).map_err(ReleaseError::io(&self.dir))? {
             if is_temporary(&path) {
