@@ -77,7 +77,7 @@ fn a_misspelt_key_names_the_line_and_the_key_that_was_meant() {
      --> profiles/edge.toml:5:1
       |
     5 | overlay = ["base"]
-      | ^^^^^^^ unknown field `overlay`, expected one of `name`, `description`, `version`, `boards`, `overlays`, `packages`, `archive`, `image`, `sizes`, `budget`
+      | ^^^^^^^ unknown field `overlay`, expected one of `name`, `description`, `version`, `boards`, `overlays`, `packages`, `archive`, `image`, `update`, `sizes`, `budget`
       |
       = help: did you mean `overlays`?
     "#);
