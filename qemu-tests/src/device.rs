@@ -114,6 +114,21 @@ impl Device {
     /// As [`Device::expect`].
     pub fn shell(&mut self) -> Result<()> {
         self.expect("login: root")?;
+        self.logged_in()
+    }
+
+    /// Waits for the shell of this version of GeminiOS, however often others start before. Nothing is typed there: they may
+    /// restart at any moment.
+    ///
+    /// # Errors
+    /// As [`Device::expect`].
+    pub fn shell_of(&mut self, version: &str) -> Result<()> {
+        let name = format!("GeminiOS {version} ");
+        while !self.expect("login: root")?.contains(&name) {}
+        self.logged_in()
+    }
+
+    fn logged_in(&mut self) -> Result<()> {
         self.expect("# ")?;
         // Its first command goes through no pipe, which would keep the settings to itself.
         self.commands = 0;

@@ -94,7 +94,10 @@ fn images_that_are_none() {
 fn names_that_do_not_exist_come_with_those_that_do() {
     let dir = copy();
     let said = refusal(dir.path(), &["build", "x86-egde"], 1);
-    assert!(said.contains("no profile `x86-egde`") && said.contains("profiles here: x86-base, x86-edge"), "{said}");
+    assert!(
+        said.contains("no profile `x86-egde`") && said.contains("profiles here: x86-base, x86-edge"),
+        "{said}"
+    );
     let said = refusal(dir.path(), &["build", "x86-edge", "--board", "pi"], 1);
     assert!(said.contains("its boards are: generic-x86-uefi"), "{said}");
     let elsewhere = tempfile::tempdir().unwrap();

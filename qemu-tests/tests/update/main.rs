@@ -9,7 +9,7 @@ mod releases;
 mod story;
 
 use anyhow::{Result, ensure};
-use geminios_qemu_tests::{Fleet, product, state};
+use geminios_qemu_tests::{Change, Fleet, product, state};
 
 use releases::{DATA, HANGING, LATER_DATA, PANICKING, QUICK, UNHEALTHY};
 use story::Updated;
@@ -33,10 +33,12 @@ fn good_releases_stay_and_bad_ones_go_back() -> Result<()> {
     device.reboots()?;
     device.blessed("1.2.0")?;
 
-    for (version, change, reason) in
-        [("1.3.0", UNHEALTHY, "the pump does not answer"), ("1.4.0", PANICKING, "its tries ran out")]
-    {
-        fleet.publish(version, &[QUICK, DATA, change])?;
+    let bad: [(&str, &[Change], &str); 2] = [
+        ("1.3.0", &[DATA, UNHEALTHY], "the pump does not answer"),
+        ("1.4.0", &[QUICK, DATA, PANICKING], "its tries ran out"),
+    ];
+    for (version, changes, reason) in bad {
+        fleet.publish(version, changes)?;
         device.installs(version, "")?;
         device.falls_back_to("1.2.0", version, reason)?;
         let refused = device.refuses("install")?;

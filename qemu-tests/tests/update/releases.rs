@@ -17,10 +17,13 @@ pub const QUICK: Change<'_> = Change {
     more: "",
 };
 
-/// Starts, but a check of its owner's never passes.
+/// Starts, but a check of its owner's never passes; instead of [`QUICK`], as it need not wait for what will never be.
 pub const UNHEALTHY: Change<'_> = Change {
     name: "test-unhealthy",
-    files: &[("etc/geminios/health.d/pump", "#!/bin/sh\necho 'the pump does not answer'\nexit 1\n")],
+    files: &[
+        ("etc/geminios/health.toml", "settle = \"5s\"\ndeadline = \"30s\"\n"),
+        ("etc/geminios/health.d/pump", "#!/bin/sh\necho 'the pump does not answer'\nexit 1\n"),
+    ],
     programs: &["etc/geminios/health.d/pump"],
     units: &[],
     more: "",
@@ -39,22 +42,16 @@ pub const PANICKING: Change<'_> = Change {
     more: "",
 };
 
-/// Everything that is not of real-time priority stands still, PID 1 too, and nobody feeds the watchdog.
+/// The kernel stands still for ever, and nobody feeds the watchdog.
 pub const HANGING: Change<'_> = Change {
     name: "test-hanging",
-    files: &[
-        (
-            "usr/lib/systemd/system/test-hanging.service",
-            "[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\n[Service]\n\
-             ExecStart=/usr/lib/geminios/test-hanging\n[Install]\nWantedBy=multi-user.target\n",
-        ),
-        (
-            "usr/lib/geminios/test-hanging",
-            "#!/bin/sh\necho -1 >/proc/sys/kernel/sched_rt_runtime_us\nfor cpu in 1 2 3 4; do\n\
-             chrt --fifo 99 sh -c 'while :; do :; done' &\ndone\nwait\n",
-        ),
-    ],
-    programs: &["usr/lib/geminios/test-hanging"],
+    files: &[(
+        "usr/lib/systemd/system/test-hanging.service",
+        "[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\n[Service]\nType=oneshot\n\
+         ExecStart=/bin/sh -c 'echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger'\n\
+         [Install]\nWantedBy=sysinit.target\n",
+    )],
+    programs: &[],
     units: &["test-hanging.service"],
     more: "",
 };

@@ -73,14 +73,9 @@ impl Updated {
     /// Restarts into a bad version, and waits until the old one runs again by itself and says why.
     pub fn falls_back_to(&mut self, old: &str, bad: &str, reason: &str) -> Result<()> {
         self.device.begin("systemctl reboot")?;
-        loop {
-            self.device.shell()?;
-            let running = self.running()?;
-            if running == old {
-                break;
-            }
-            ensure!(running == bad, "{running} runs");
-        }
+        self.device.shell_of(old)?;
+        let running = self.running()?;
+        ensure!(running == old, "{running} runs");
         self.blessed(old)?;
         let words = self.device.succeed("geminios-updater status")?;
         ensure!(words.contains(bad) && words.contains(reason), "{words}");

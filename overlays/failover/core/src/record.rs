@@ -64,10 +64,23 @@ pub struct Stored {
     pub decided: bool,
     /// A swap was sent to the witness that expects this tag, and its outcome is not known: it may be carried out later.
     pub claim: Option<u64>,
+    /// Its disk is new: it never streamed from a leader, nor led.
+    pub empty: bool,
 }
 
 impl Stored {
     pub fn first(leader: Side) -> Self {
-        Stored { record: Record::first(leader), decided: true, claim: None }
+        Stored { record: Record::first(leader), decided: true, claim: None, empty: false }
+    }
+
+    /// That of a node whose disk is new. It knows of nothing, so the other one leads, and this one has nothing of it.
+    pub fn blank(me: Side) -> Self {
+        let record = Record { number: 0, by: By::Both, epoch: 0, leader: me.other(), alone: true };
+        Stored { record, decided: true, claim: None, empty: true }
+    }
+
+    /// It knows of no site.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.empty && self.record.number == 0
     }
 }

@@ -66,7 +66,7 @@ impl Node {
             Event::Heard(heartbeat) => self.heard(now, heartbeat, &mut out),
             Event::Witness(answer) => self.answered(now, answer, &mut out),
             Event::Fenced(off) => self.fenced(now, off, &mut out),
-            Event::Postgres(postgres) => self.postgres = postgres,
+            Event::Postgres(postgres) => self.runs(postgres, &mut out),
             Event::Uplink(uplink) => self.uplink = uplink,
             Event::Command(command) => self.command(now, command, &mut out),
         }
@@ -75,6 +75,14 @@ impl Node {
         self.act(now, &mut out);
         self.speak(now, &mut out);
         out
+    }
+
+    fn runs(&mut self, postgres: Postgres, out: &mut Vec<Action>) {
+        self.postgres = postgres;
+        if self.stored.empty && postgres == (Postgres::Standby { streams: true }) {
+            self.stored.empty = false;
+            out.push(Action::Persist(self.stored));
+        }
     }
 
     pub fn stored(&self) -> &Stored {
@@ -105,6 +113,7 @@ impl Node {
     }
 
     fn decide(&mut self, now: Instant, out: &mut Vec<Action>) {
+        self.found(out);
         if self.leads() {
             self.confirm(out);
             self.hand_over(now, out);

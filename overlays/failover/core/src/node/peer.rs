@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Node;
-use crate::{Action, Heartbeat, Instant, Postgres, Stored};
+use crate::{Action, By, Decides, Heartbeat, Instant, Postgres, Record, Side, Stored};
 
 /// Heartbeats that may still be answered.
 const REMEMBERED: usize = 32;
@@ -53,6 +53,13 @@ impl Peer {
         self.newest.map(|newest| newest.postgres)
     }
 
+    /// It said so since this node started.
+    fn is_blank(&self) -> bool {
+        self.newest.is_some_and(|newest| {
+            newest.stored.is_blank() && newest.answers.is_some_and(|(boot, _)| boot == self.boot)
+        })
+    }
+
     pub fn tell_at_once(&mut self) {
         self.urgent = true;
     }
@@ -96,10 +103,33 @@ impl Node {
         if theirs.record <= self.stored.record {
             return;
         }
+        if self.has_lost(theirs.record) {
+            // If not "alone", the other one has everything: that one is to lead.
+            if !theirs.record.alone && self.is_free() {
+                self.settle_on(theirs.record.next(By::Both, self.me().other(), true), false, out);
+            }
+            return;
+        }
         // Only who leads proposes. With a swap under way that makes another one lead, no word can be given.
         let proposed = !self.leads() && self.is_free();
         if theirs.decided || proposed {
             self.settle_on(theirs.record, true, out);
+        }
+    }
+
+    /// A node with a new disk does not lead because of what it had before.
+    pub(super) fn has_lost(&self, record: Record) -> bool {
+        self.stored.empty && record.leader == self.me()
+    }
+
+    /// Of two new nodes A leads first: there is nothing that could be lost.
+    pub(super) fn found(&mut self, out: &mut Vec<Action>) {
+        let first = Record::first(Side::A);
+        let unused = self.config.decides != Decides::Witness || self.witness.is_unused();
+        if self.stored.is_blank() && self.me() == first.leader && self.peer.is_blank() && unused {
+            self.stored.empty = false;
+            self.settle_on(first, true, out);
+            self.granted = true;
         }
     }
 

@@ -6,7 +6,9 @@ use crate::{Action, By, Decides, Instant, Postgres};
 impl Node {
     /// Leads instead of a leader that is lost, once it is certain that it does not lead any more.
     pub(super) fn take_over(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let has_all = !self.stored.record.alone && matches!(self.postgres, Postgres::Standby { .. });
+        let has_all = !self.stored.record.alone
+            && !self.stored.empty
+            && matches!(self.postgres, Postgres::Standby { .. });
         if !has_all || !self.uplink {
             return;
         }

@@ -32,6 +32,11 @@ impl Witness {
         self.seen.is_some()
     }
 
+    /// No site ever used it.
+    pub fn is_unused(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.record.number == 0)
+    }
+
     fn send(&mut self, now: Instant, asked: Asked, out: &mut Vec<Action>) {
         self.last += 1;
         let request = Request { id: self.last, asked };
@@ -53,7 +58,7 @@ impl Node {
             self.stored.claim = None;
             out.push(Action::Persist(self.stored));
         }
-        if record > self.stored.record {
+        if record > self.stored.record && !self.has_lost(record) {
             self.settle_on(record, true, out);
         } else if done && self.leads() && matches!(sent.request.asked, Asked::Swap { .. }) {
             self.witness.lease = sent.at + self.config.promise;
@@ -95,6 +100,10 @@ impl Node {
             Some(seen) if self.leads() && !self.unfit(now) && seen.record <= self.stored.record => {
                 let record = if self.stored.decided { self.stored.record } else { seen.record };
                 Asked::Swap { tag: seen.tag, record }
+            }
+            // Nobody swaps, as it may be while the leader has a new disk: so this node does, to know what became of its claim.
+            Some(seen) if self.stored.claim == Some(seen.tag) && self.witness_is_still(now) => {
+                Asked::Swap { tag: seen.tag, record: seen.record }
             }
             _ => Asked::Read,
         };

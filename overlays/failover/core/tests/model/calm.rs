@@ -53,6 +53,9 @@ impl World {
         mended.calm(until);
         let leader = SIDES.into_iter().find(|side| mended.machine(*side).serves());
         let paired = leader.is_some_and(|side| mended.has_standby(side) && !mended.machine(side).lax);
+        if mended.all_is_gone() {
+            return mended.keeps_what_it_acknowledged();
+        }
         if !paired || !mended.keeps_what_it_acknowledged() {
             println!("with all mended:\n    {}\n    {}", self.told(), mended.told());
             return false;
@@ -60,16 +63,29 @@ impl World {
         self.decides != Decides::Witness || SIDES.into_iter().all(|side| self.leads_without_the_other(side))
     }
 
+    /// The latest record that counts.
+    fn last(&self) -> Record {
+        let decided = self.machines.iter().filter(|machine| machine.disk.decided);
+        decided.map(|machine| machine.disk.record).fold(self.witness.record, Record::max)
+    }
+
+    /// The machine that alone had everything has a new disk: only a person can have the other one lead.
+    fn all_is_gone(&self) -> bool {
+        let last = self.last();
+        last.alone && self.replaced == Some(last.leader) && self.machine(last.leader).epoch == 0
+    }
+
     fn leads_without_the_other(&self, side: Side) -> bool {
+        if self.machine(side).disk.empty {
+            return true;
+        }
         let mut mended = self.clone();
         mended.mend();
         mended.power_off(side.other());
         if mended.machine(side).node.is_none() {
             mended.power_on(side);
         }
-        let disks =
-            mended.machines.iter().filter(|machine| machine.disk.decided).map(|machine| machine.disk.record);
-        let last: Record = disks.fold(mended.witness.record, Record::max);
+        let last = mended.last();
         if last.alone && last.leader != side {
             return true;
         }

@@ -38,6 +38,8 @@ pub enum Step {
     FenceFails,
     Break(Side),
     Ahead(Side),
+    /// A machine gives place to a new one with an empty disk.
+    Replace(Side),
 }
 
 /// Steps that a write to the disk may be among: none has more actions.
@@ -109,6 +111,9 @@ impl World {
                 if machine.ahead == 0 {
                     steps.push(Step::Ahead(side));
                 }
+                if self.replaced.is_none() {
+                    steps.push(Step::Replace(side));
+                }
             }
         }
         steps
@@ -175,6 +180,7 @@ impl World {
             }
             Step::Break(side) => self.machine_mut(side).broken = true,
             Step::Ahead(side) => self.machine_mut(side).ahead = 1,
+            Step::Replace(side) => self.replace(side),
         }
     }
 }

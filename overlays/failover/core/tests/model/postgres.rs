@@ -26,6 +26,9 @@ impl World {
             (Goal::Follow { epoch }, _) => {
                 let streams = reached && leader.epoch == epoch;
                 after.postgres = Postgres::Standby { streams };
+                if !streams && machine.epoch == 0 {
+                    after.postgres = Postgres::Stopped;
+                }
                 if streams {
                     after.epoch = epoch;
                     after.log = leader.log.clone();

@@ -34,6 +34,8 @@ pub struct World {
     /// Those that a client was told are safe, as bits.
     pub acknowledged: u8,
     pub faults: u8,
+    /// The side whose machine is a new one.
+    pub replaced: Option<Side>,
     pub both_acknowledged: bool,
     pub both_served: bool,
     pub lost: bool,
@@ -135,6 +137,7 @@ impl World {
             writes: 0,
             acknowledged: 0,
             faults: 0,
+            replaced: None,
             both_acknowledged: false,
             both_served: false,
             lost: false,
@@ -176,6 +179,16 @@ impl World {
             ..Machine::new(machine.disk)
         };
         self.fences.retain(|(from, _)| *from != side);
+    }
+
+    /// A new machine: nothing is on its disk.
+    pub fn replace(&mut self, side: Side) {
+        self.power_off(side);
+        self.replaced = Some(side);
+        let machine = self.machine_mut(side);
+        machine.disk = Stored::blank(side);
+        machine.epoch = 0;
+        machine.log.clear();
     }
 
     /// Has a node do something; the power may go after so many of its actions.

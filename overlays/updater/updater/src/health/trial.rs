@@ -48,11 +48,8 @@ impl Trial {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     Healthy,
-    /// The check that had not passed, and what it said last.
-    TooLate {
-        check: String,
-        message: String,
-    },
+    /// The checks that had not passed, and what they said last.
+    TooLate(Vec<Verdict>),
 }
 
 /// Runs the checks again and again until it is decided. `tell` sees each round.
@@ -60,11 +57,12 @@ pub fn follow(host: &Host, checks: &Checks, mut trial: Trial, tell: &mut dyn FnM
     loop {
         let round = checks.run(host);
         tell(&round);
-        let failed = round.iter().find_map(|verdict| Some((&verdict.name, verdict.problem.as_ref()?)));
-        match (trial.after(host.clock.uptime(), failed.is_none()), failed) {
-            (Next::Healthy, _) => return End::Healthy,
-            (Next::TooLate, Some((check, message))) => {
-                return End::TooLate { check: check.clone(), message: message.clone() };
+        let healthy = round.iter().all(|verdict| verdict.problem.is_none());
+        match trial.after(host.clock.uptime(), healthy) {
+            Next::Healthy => return End::Healthy,
+            Next::TooLate => {
+                let failed = round.into_iter().filter(|verdict| verdict.problem.is_some());
+                return End::TooLate(failed.collect());
             }
             _ if host.clock.uptime() < LATER => host.clock.sleep(PAUSE),
             _ => host.clock.sleep(LATER_PAUSE),

@@ -29,9 +29,16 @@ pub fn run(host: &Host, now: bool, tell: &Tell) -> Result<(), Failure> {
             last = Some(round.to_vec());
         }
     });
-    if let End::TooLate { check, message } = end {
+    if let End::TooLate(failed) = end {
+        let reasons: Vec<String> = failed
+            .iter()
+            .map(|verdict| {
+                format!("check {} fails: {}", verdict.name, verdict.problem.as_deref().unwrap_or_default())
+            })
+            .collect();
+        let reasons = reasons.join("; ");
         return Err(Failure::Unhealthy(format!(
-            "not blessed: check {check} fails: {message}\n  help: mend that, or go back with `geminios-updater rollback`"
+            "not blessed: {reasons}\n  help: mend that, or go back with `geminios-updater rollback`"
         )));
     }
     let line = bless(host, "bless", PATIENCE, tell)?;

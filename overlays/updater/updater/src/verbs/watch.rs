@@ -32,10 +32,12 @@ pub fn run(host: &Host, tell: &Tell) -> Result<(), Failure> {
     let trial = Trial::new(config.settle, deadline);
     match follow(host, &checks, trial, &mut |round| reporter.round(round, tell)) {
         End::Healthy => {}
-        End::TooLate { check, message } => {
+        End::TooLate(failed) => {
             reporter.report.phase = Phase::GivenUp;
             reporter.store(tell);
-            if give_up(host, &format!("check {check}: {message}"), tell)? {
+            let reasons: Vec<String> =
+                failed.iter().map(|verdict| format!("check {}", told(verdict))).collect();
+            if give_up(host, &reasons.join("; "), tell)? {
                 restart(host, tell);
                 return Ok(());
             }
