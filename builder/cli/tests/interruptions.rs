@@ -1,4 +1,5 @@
-//! Builds that are cut off, meet one another, or find the disk full: nothing half-written, and the next one goes on.
+//! Builds that are cut off, meet one another, or find the disk full: nothing half-written, and the next one goes on. Of x86-base:
+//! all stages of a build are in it, and it is a third of x86-edge.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,13 +11,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use project::{GEMINIOS, cold_cache, done, folder, profile, results};
+use project::{GEMINIOS, cold_cache, done, folder, results};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 fn build(cache: &Path, out: &Path) -> Command {
     let mut command = Command::new(GEMINIOS);
-    command.current_dir(folder()).args(["build", "--offline", "--no-compress"]).arg(profile());
+    command.current_dir(folder()).args(["build", "--offline", "--no-compress"]).arg("x86-base");
     command.arg("--cache").arg(cache).arg("--out").arg(out);
     command
 }
@@ -25,7 +26,7 @@ fn build(cache: &Path, out: &Path) -> Command {
 fn reference() -> Value {
     let out = folder().join("target/interruptions");
     let mut command = Command::new(GEMINIOS);
-    command.current_dir(folder()).arg("build").arg(profile()).arg("--no-compress").arg("--out").arg(&out);
+    command.current_dir(folder()).arg("build").arg("x86-base").arg("--no-compress").arg("--out").arg(&out);
     done(&command.output().unwrap());
     manifest(&out)
 }

@@ -76,7 +76,9 @@ impl World {
     }
 
     fn leads_without_the_other(&self, side: Side) -> bool {
-        if self.machine(side).disk.empty {
+        // A new machine has to catch up first, with data and with the record.
+        let disk = self.machine(side).disk;
+        if disk.empty || self.replaced == Some(side) && disk.record < self.last() {
             return true;
         }
         let mut mended = self.clone();
