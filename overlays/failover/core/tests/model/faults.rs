@@ -111,7 +111,9 @@ impl World {
                 if machine.ahead == 0 {
                     steps.push(Step::Ahead(side));
                 }
-                if self.replaced.is_none() {
+                // With a leader that is alone goes what nobody else has.
+                let last = machine.disk.record;
+                if self.replaced.is_none() && !(last.alone && last.leader == side) {
                     steps.push(Step::Replace(side));
                 }
             }
