@@ -116,9 +116,12 @@ fn raw(path: &Path) -> Result<Raw, ConfigError> {
 /// What it should be.
 pub fn check_url(url: &str) -> Result<(), String> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    // No `@`: a password would stand in every message.
-    let plain = |c: char| c.is_ascii_graphic() && !"\"\\'<>{}|^`?#@".contains(c);
+    let plain = |c: char| c.is_ascii_graphic() && !"\"\\'<>{}|^`?#".contains(c);
     match rest {
+        // Nor is it repeated here.
+        Some(rest) if rest.contains('@') => {
+            Err("an address with `@` is not taken: a password would stand in every message".to_owned())
+        }
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(plain) => Ok(()),
         _ => Err(format!("`{}` is not an address like https://updates.example.org/edge", url.escape_debug())),
     }
