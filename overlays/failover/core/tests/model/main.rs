@@ -130,6 +130,6 @@ fn a_site_where_a_person_decides() {
 
 #[test]
 fn two_things_go_wrong_within_moments() {
-    check(Decides::Witness, 2, 6);
-    check(Decides::Standby, 2, 6);
+    check(Decides::Witness, 2, 5);
+    check(Decides::Standby, 2, 5);
 }
