@@ -78,3 +78,17 @@ fn go_programs_compile_for_every_architecture() {
     }
     assert!(compiled >= 3 * 5, "only {compiled} programs were found");
 }
+
+/// A device refuses to skip a minor by what the data contract says; that must be what is compiled.
+#[test]
+fn the_data_contract_names_the_minor_of_kubernetes_that_is_compiled() {
+    let overlay: Overlay = document(&folder().join("overlays/kubernetes/overlay.toml"));
+    let minor = overlay.data.kubernetes_minor.as_deref().unwrap().to_string();
+    let kube = overlay.programs.iter().find(|program| program.binary.as_str() == "kube").unwrap();
+    let module = folder().join("overlays/kubernetes").join(kube.source.as_str()).join("go.mod");
+    let pinned = fs::read_to_string(module).unwrap();
+    let pinned = pinned.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v1.")).unwrap();
+    assert_eq!(pinned.split('.').next(), Some(&*minor));
+    let said: Vec<_> = kube.go.strings.iter().filter(|(name, _)| name.ends_with(".gitMinor")).collect();
+    assert!(said.len() == 2 && said.iter().all(|(_, value)| value.as_str() == minor), "{said:?}");
+}

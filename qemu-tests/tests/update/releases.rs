@@ -59,10 +59,13 @@ pub const HANGING: Change<'_> = Change {
 /// The API server does not start.
 pub const NO_API: Change<'_> = Change {
     name: "test-no-api",
-    files: &[(
-        "usr/lib/systemd/system/kube-apiserver.service.d/50-test.conf",
-        "[Service]\nExecStart=\nExecStart=/usr/bin/false\n",
-    )],
+    files: &[
+        ("etc/geminios/health.toml", "settle = \"5s\"\ndeadline = \"2m\"\n"),
+        (
+            "usr/lib/systemd/system/kube-apiserver.service.d/50-test.conf",
+            "[Service]\nExecStart=\nExecStart=/usr/bin/false\n",
+        ),
+    ],
     programs: &[],
     units: &[],
     more: "",
