@@ -98,7 +98,9 @@ impl Device {
                 bail!("the machine ended before its console showed `{words}`:\n{}", tail(&text.0));
             }
             if begun.elapsed() > PATIENCE {
-                bail!("the console never showed `{words}`:\n{}", tail(&text.0));
+                let shown = tail(&text.0);
+                drop(text);
+                bail!("the console never showed `{words}`:\n{shown}\n{}", self.registers());
             }
             (text, _) = self
                 .screen
@@ -106,6 +108,31 @@ impl Device {
                 .wait_timeout(text, Duration::from_secs(1))
                 .map_err(|_| anyhow::anyhow!("the console reader died"))?;
         }
+    }
+
+    /// Where the processors of a machine stand that does not go on: QEMU's monitor tells, behind the console's escape.
+    fn registers(&mut self) -> String {
+        let length = |device: &Device| device.screen.text.lock().map_or(0, |text| text.0.len());
+        let before = length(self);
+        let mut told = String::new();
+        for _ in 0..2 {
+            if self
+                .keyboard
+                .write_all(b"\x01cinfo registers -a\n\x01c")
+                .and_then(|()| self.keyboard.flush())
+                .is_err()
+            {
+                break;
+            }
+            std::thread::sleep(Duration::from_secs(3));
+        }
+        if let Ok(text) = self.screen.text.lock() {
+            told.push_str(&text.0[before..]);
+        }
+        told.lines()
+            .filter(|line| line.contains("IP=") || line.starts_with("CPU#"))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Waits for the shell that a developer's machine opens on its console.

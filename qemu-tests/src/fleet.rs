@@ -128,10 +128,15 @@ impl Fleet {
         Ok(stick)
     }
 
-    /// Options of `geminios run` by which a machine reaches the repository, at the address that its profile names.
+    /// Options of `geminios run` for its machines: they reach the repository at the address that the profile names. Without
+    /// Kubernetes one processor is enough.
     #[must_use]
-    pub fn reach(&self) -> String {
-        format!("--reach={}", self.server.port)
+    pub fn options(&self) -> Vec<String> {
+        let mut options = vec![format!("--reach={}", self.server.port)];
+        if self.profile == "x86-base" {
+            options.push("--cpus=1".to_owned());
+        }
+        options
     }
 
     fn run(&self, arguments: &[&str]) -> Result<()> {

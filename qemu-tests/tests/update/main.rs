@@ -18,18 +18,17 @@ use story::Updated;
 fn good_releases_stay_and_bad_ones_go_back() -> Result<()> {
     let fleet = Fleet::of(product(), "x86-base")?;
     let first = fleet.build("1.0.0", &[QUICK, DATA])?;
-    let mut device = Updated::power_on(first, &fleet)?;
+    fleet.publish("1.1.0", &[QUICK, DATA])?;
+    let folder = state(product())?;
+    let mut device = Updated::power_on_with(first, &fleet, &fleet.stick(folder.path())?)?;
     device.blessed("1.0.0")?;
 
-    fleet.publish("1.1.0", &[QUICK, DATA])?;
-    device.installs("1.1.0", "")?;
+    device.installs("1.1.0", "--from usb")?;
     device.reboots()?;
     device.blessed("1.1.0")?;
 
     fleet.publish("1.2.0", &[QUICK, DATA])?;
-    let folder = state(product())?;
-    device = device.power_cycle_with(&fleet.stick(folder.path())?)?;
-    device.installs("1.2.0", "--from usb")?;
+    device.installs("1.2.0", "")?;
     device.reboots()?;
     device.blessed("1.2.0")?;
 

@@ -20,8 +20,17 @@ const PATIENCE: u32 = 600;
 impl Updated {
     /// Switches on a new device with this image.
     pub fn power_on(product: Product, fleet: &Fleet) -> Result<Self> {
+        Self::on(product, fleet.options())
+    }
+
+    /// As [`Updated::power_on`], with this stick in the machine.
+    pub fn power_on_with(product: Product, fleet: &Fleet, stick: &Path) -> Result<Self> {
+        let stick = format!("--stick={}", stick.to_str().context("not UTF-8")?);
+        Self::on(product, [fleet.options(), vec![stick]].concat())
+    }
+
+    fn on(product: Product, options: Vec<String>) -> Result<Self> {
         let disk = state(&product)?;
-        let options = vec![fleet.reach()];
         let device = on(&product, disk.path(), &options)?;
         Ok(Updated { product, options, disk, device })
     }
@@ -88,12 +97,6 @@ impl Updated {
         device.power_cut();
         let device = on(&product, disk.path(), &options)?;
         Ok(Updated { product, options, disk, device })
-    }
-
-    /// The plug is pulled, and with the next start there is a stick in the machine.
-    pub fn power_cycle_with(mut self, stick: &Path) -> Result<Self> {
-        self.options.push(format!("--stick={}", stick.to_str().context("not UTF-8")?));
-        self.power_cycle()
     }
 
     /// Types a command and does not wait for its end.
