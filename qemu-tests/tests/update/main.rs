@@ -11,7 +11,7 @@ mod story;
 use anyhow::{Result, ensure};
 use geminios_qemu_tests::{Change, Fleet, product, state};
 
-use releases::{DATA, HANGING, LATER_DATA, PANICKING, QUICK, UNHEALTHY};
+use releases::{DATA, HANGING, HANGING_EARLY, LATER_DATA, PANICKING, QUICK, UNHEALTHY};
 use story::Updated;
 
 #[test]
@@ -51,13 +51,16 @@ fn good_releases_stay_and_bad_ones_go_back() -> Result<()> {
 }
 
 #[test]
-#[ignore = "three resets by the watchdog"]
+#[ignore = "six resets by the watchdog"]
 fn a_release_that_hangs_goes_back() -> Result<()> {
     let fleet = Fleet::of(product(), "x86-base")?;
     let first = fleet.build("1.0.0", &[QUICK])?;
     let mut device = Updated::power_on(first, &fleet)?;
     device.blessed("1.0.0")?;
-    fleet.publish("1.1.0", &[QUICK, HANGING])?;
-    device.installs("1.1.0", "")?;
-    device.falls_back_to("1.0.0", "1.1.0", "its tries ran out")
+    for (version, change) in [("1.1.0", HANGING), ("1.2.0", HANGING_EARLY)] {
+        fleet.publish(version, &[QUICK, change])?;
+        device.installs(version, "")?;
+        device.falls_back_to("1.0.0", version, "its tries ran out")?;
+    }
+    Ok(())
 }

@@ -56,6 +56,15 @@ pub const HANGING: Change<'_> = Change {
     more: "",
 };
 
+/// As [`HANGING`], but before systemd, which feeds the watchdog, has begun.
+pub const HANGING_EARLY: Change<'_> = Change {
+    name: "test-hanging-early",
+    files: &[("usr/sbin/init", "#!/bin/sh\nwhile :; do sleep 1000; done\n")],
+    programs: &["usr/sbin/init"],
+    units: &[],
+    more: "\n[[replace]]\npath = \"/usr/sbin/init\"\nreason = \"a test\"\n",
+};
+
 /// The API server does not start.
 pub const NO_API: Change<'_> = Change {
     name: "test-no-api",

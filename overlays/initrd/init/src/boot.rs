@@ -10,7 +10,7 @@ use crate::cmdline::{self, Options};
 use crate::disk::{self, Slot};
 use crate::failure::{self, Failure, Step as _};
 use crate::verity::OnCorruption;
-use crate::{console, device, dm, file, machine, modules, mount, switch};
+use crate::{console, device, dm, file, machine, modules, mount, switch, watchdog};
 
 /// Where the root is mounted until it becomes `/`.
 const ROOT: &str = "/sysroot";
@@ -28,6 +28,9 @@ fn steps(exec: &dyn Fn(&CStr) -> Errno) -> Result<Failure, Failure> {
     mount::reboot_after_panic();
     let options = options().step("kernel command line")?;
     modules::load_all().step("load modules")?;
+    if let Err(error) = watchdog::arm() {
+        console::warn(&error);
+    }
     let slot = disk::wait_for_slot(&options.root_hash).step("find the root")?;
     mount_root(&slot, &options).step("mount the root")?;
     let id = machine::identity(&slot.config).step("device identity")?;

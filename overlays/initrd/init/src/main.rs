@@ -35,6 +35,7 @@ mod mount;
 mod start;
 mod switch;
 mod verity;
+mod watchdog;
 
 #[cfg(panic = "unwind")]
 fn main() {
