@@ -124,7 +124,7 @@ func (b *builder) add(r Record) error {
 		h.End = &r
 	case ReadBack:
 		b.back = true
-		b.note("read back %s", r.Why)
+		b.note("a read-back was begun %s", r.Why)
 	default:
 		return fmt.Errorf("a record of kind %q is not known", r.Kind)
 	}
