@@ -119,10 +119,11 @@ func (s *Server) Lose(writes int, margin int64) {
 	s.endWatches()
 }
 
-// Compact makes watches from earlier revisions impossible, and ends all.
+// Compact takes a revision of its own, makes watches from earlier ones impossible, and ends all.
 func (s *Server) Compact() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	s.revision++
 	s.floor = s.revision
 	s.endWatches()
 }
@@ -248,7 +249,7 @@ func (s *Server) store(kind string, before, after object) object {
 	return after
 }
 
-// list gives two objects a page at least, so that tests see several pages; a page goes on after the name that `continue` has.
+// list gives a page; the next one goes on after the name that `continue` has.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	metadata := map[string]string{"resourceVersion": strconv.FormatInt(s.revision, 10)}
 	after, revision, _ := strings.Cut(r.URL.Query().Get("continue"), "@")
