@@ -113,11 +113,11 @@ func TestATrialWithFaultsOfAllKinds(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/namespaces") || r.Method == http.MethodGet && r.URL.Query().Get("watch") == "" {
 			return fakeapi.None
 		}
-		faults := map[int64]fakeapi.Fault{3: fakeapi.Reset, 7: fakeapi.LateReset, 11: fakeapi.Torn, 13: fakeapi.LateError, 17: fakeapi.Refuse(429), 19: fakeapi.Refuse(503), 23: fakeapi.Refuse(403)}
+		faults := map[int64]fakeapi.Fault{3: fakeapi.Reset, 7: fakeapi.LateReset, 11: fakeapi.Torn, 13: fakeapi.LateError, 17: fakeapi.Refuse(429), 19: fakeapi.Refuse(503), 23: fakeapi.Refuse(403), 29: fakeapi.Later, 31: fakeapi.Later}
 		return faults[requests.Add(1)%40]
 	})
 	checker := s.start()
-	s.acknowledged(150)
+	s.acknowledged(250)
 	s.server.Compact()
 	s.acknowledged(50)
 	s.end(checker)

@@ -2,6 +2,8 @@
 package fakeapi
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -32,6 +34,7 @@ const (
 	LateReset       // done, and then the connection ends without an answer
 	Torn            // done, and half of the answer
 	LateError       // done, and then 500
+	Later           // the connection ends, and it is done afterwards
 )
 
 // Refuse is a Fault that answers with a status of HTTP in the API server's words, and does nothing.
@@ -159,6 +162,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		hangUp(w, "")
 		return
 	case fault >= 100:
+		w.Header().Set("Location", r.URL.Path) // for 3xx
 		say(w, int(fault), "Scripted", "")
 		return
 	case fault <= -100:
@@ -167,6 +171,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Query().Get("watch") != "" {
 		s.watch(w, r)
+		return
+	}
+	if fault == Later {
+		body, _ := io.ReadAll(r.Body)
+		time.AfterFunc(700*time.Millisecond, func() {
+			again := r.Clone(context.Background())
+			again.Body = io.NopCloser(bytes.NewReader(body))
+			s.handle(httptest.NewRecorder(), again)
+		})
+		hangUp(w, "")
 		return
 	}
 	answer := httptest.NewRecorder()

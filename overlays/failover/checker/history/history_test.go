@@ -104,6 +104,7 @@ func TestWhatIsNoHistory(t *testing.T) {
 		"a newer format":       {strings.Replace(text, `"version":1`, `"version":2`, 1), "format 2"},
 		"ended twice":          {lines[0] + lines[1] + lines[2] + lines[2], "line 4: operation 1 ends"},
 		"begun twice":          {lines[0] + lines[1] + lines[1], "line 3: operation 1 is invoked twice"},
+		"a watch from nowhere": {text + "{\"t\":4,\"ev\":\"watch\",\"w\":1,\"rv\":7}\n", "begins after revision 7"},
 		"an unknown record":    {lines[0] + "{\"t\":1,\"ev\":\"dance\"}\n", "dance"},
 	} {
 		if _, err := history.Load(write(t, c.text)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -119,6 +119,9 @@ func (b *builder) add(r Record) error {
 		if (r.Kind == Event || r.Kind == Bookmark) && len(h.Watches[r.Watch]) == 0 {
 			return fmt.Errorf("watch %d received something before it was opened", r.Watch)
 		}
+		if from, ok := b.from(r); r.Kind == Watching && (!ok || from != r.Revision) {
+			return fmt.Errorf("watch %d begins after revision %d, and got to, or listed, %d", r.Watch, r.Revision, from)
+		}
 		h.Watches[r.Watch] = append(h.Watches[r.Watch], Step{r.Time, r.Kind, r.Type, b.name(r.Key), r.By, r.Count, r.Revision, r.Op, r.Why})
 	case Ended:
 		h.End = &r
@@ -129,6 +132,18 @@ func (b *builder) add(r Record) error {
 		return fmt.Errorf("a record of kind %q is not known", r.Kind)
 	}
 	return nil
+}
+
+// from is where a watch has to begin: where its list is, or where it broke.
+func (b *builder) from(r Record) (int64, bool) {
+	if list := b.history.Ops[r.Op]; list != nil {
+		return list.Revision, list.Do == List && list.Outcome == Ok
+	}
+	steps := b.history.Watches[r.Watch]
+	if r.Op != 0 || len(steps) == 0 {
+		return 0, false
+	}
+	return steps[len(steps)-1].Revision, true
 }
 
 func (b *builder) finish() (*History, error) {

@@ -43,6 +43,8 @@ type world struct {
 	flaw    flaw
 	struck  bool
 	epoch   int
+	starts  map[int]int64 // of each watch
+	hidden  changed       // an event that watch 1 never receives
 	until   int64
 	busy    int // clients
 }
@@ -262,17 +264,23 @@ func (w *world) watch(number int, at, list int64) {
 		return
 	case list >= 0:
 		w.put(history.Record{Kind: history.Watching, Watch: number, Revision: at, Op: list})
+		if list > 0 {
+			w.starts[number] = at
+		}
 	}
 	epoch := w.epoch
 	for _, change := range w.changes {
 		if change.record.Revision <= at {
 			continue
 		}
-		at = change.record.Revision
-		if w.flaw == losesEvent && !w.struck {
-			w.struck = true
+		if w.flaw == losesEvent && number == 1 && (w.hidden.op == 0 || w.hidden.op == change.op) {
+			w.hidden = change
 			continue
 		}
+		// It is missed once something later has come, without a list between.
+		hidden := w.hidden.record.Revision
+		w.struck = w.struck || number == 1 && hidden > w.starts[1] && hidden < change.record.Revision
+		at = change.record.Revision
 		record := change.record
 		record.Watch = number
 		w.put(record)
@@ -317,7 +325,7 @@ func (w *world) failover() {
 
 // simulate lets some clients work through two failovers and reads everything back.
 func simulate(t *testing.T, seed uint64, flaw flaw) (*history.History, bool) {
-	w := &world{random: rand.New(rand.NewPCG(seed, 1)), objects: map[string]history.Item{}, old: map[string]history.Item{}, rv: 100, flaw: flaw}
+	w := &world{random: rand.New(rand.NewPCG(seed, 1)), objects: map[string]history.Item{}, old: map[string]history.Item{}, starts: map[int]int64{}, rv: 100, flaw: flaw}
 	w.records = []history.Record{{Kind: history.Started, Start: &history.Start{Version: history.Version, Run: "run", Wall: time.Unix(0, 0)}}}
 	w.at(1, func() { w.watch(1, 0, 0) })
 	w.at(2, func() { w.watch(2, 0, 0) })
