@@ -46,7 +46,7 @@ func (r *run) createKey(ctx context.Context, mine *pending) {
 	mine.tries++
 	switch {
 	case answer.Outcome == history.Ok:
-		// What an earlier attempt may still create must not be deleted: it would come back, and rightly so.
+		// Only these are deleted later: an earlier attempt might make the object anew, and `verify` counts on no name being absent twice.
 		if mine.tries == 1 {
 			r.keys.mutex.Lock()
 			r.keys.live = append(r.keys.live, key{mine.name, number, answer.Revision})

@@ -28,25 +28,24 @@ const (
 // world is a store with clients and watches. Each operation has an instant at which it takes effect; with an unknown outcome also
 // after its client has gone on, or none at all.
 type world struct {
-	random  *rand.Rand
-	now     int64
-	queue   []happening
-	objects map[string]history.Item
-	changes []changed
-	rv      int64
-	floor   int64
-	ops     int64
-	names   int
-	settled []history.Item // keys whose creation was acknowledged at the first attempt
-	old     map[string]history.Item
-	records []history.Record
-	flaw    flaw
-	struck  bool
-	epoch   int
-	starts  map[int]int64 // of each watch
-	hidden  changed       // an event that watch 1 never receives
-	until   int64
-	busy    int // clients
+	random      *rand.Rand
+	now         int64
+	queue       []happening
+	objects     map[string]history.Item
+	changes     []changed
+	rv          int64
+	floor       int64
+	ops         int64
+	names       int
+	settled     []history.Item // keys whose creation was acknowledged at the first attempt
+	old         map[string]history.Item
+	records     []history.Record
+	flaw        flaw
+	struck      bool
+	starts      map[int]int64 // of each watch
+	hidden      changed       // an event that watch 1 never receives
+	until       int64
+	epoch, busy int // busy: clients
 }
 
 type happening struct {
@@ -379,7 +378,7 @@ func TestASoundStoreIsAlwaysAccepted(t *testing.T) {
 
 func TestAFlawIsAlwaysFound(t *testing.T) {
 	for name, flaw := range map[string]flaw{
-		"loses a write": losesWrite, "loses a write, and gives no revision twice": losesWriteAndSkips, "loses an event": losesEvent, "a stale read": staleRead, "a ghost": ghost,
+		"a write is lost": losesWrite, "a write, and no revision given twice": losesWriteAndSkips, "an event": losesEvent, "a stale read": staleRead, "a ghost": ghost,
 	} {
 		t.Run(name, func(t *testing.T) {
 			struck := 0
