@@ -17,7 +17,7 @@ import (
 	"geminios/failover-checker/history"
 )
 
-// The test's program is the checker too, so that one can be killed.
+// The test's program is the checker too, so that one can be killed. It ends by itself, should the test be killed first.
 func TestMain(m *testing.M) {
 	if os.Getenv("AS_CHECKER") != "" {
 		main()
@@ -43,7 +43,7 @@ func newTrial(t *testing.T, fault func(*http.Request) fakeapi.Fault) *trial {
 }
 
 func (s *trial) start(more ...string) *exec.Cmd {
-	args := append([]string{"run", "--kubeconfig", s.kubeconfig, "--history", s.history, "--until-signal", "--rate", "100", "--keep", "10", "--idle", "2s", "--settle", "1m"}, more...)
+	args := append([]string{"run", "--kubeconfig", s.kubeconfig, "--history", s.history, "--duration", "5m", "--rate", "100", "--keep", "10", "--idle", "2s", "--settle", "1m"}, more...)
 	checker := exec.Command(os.Args[0], args...)
 	checker.Env = append(os.Environ(), "AS_CHECKER=1")
 	var complaints bytes.Buffer
