@@ -77,16 +77,25 @@ impl Checks {
 
     /// Runs them up to the first that fails: those after it depend on it, or would only cost time.
     pub fn run(&self, host: &Host) -> Vec<Verdict> {
-        let mut verdicts = Vec::new();
-        for check in self.checks.iter().cloned().chain(commands(host)) {
-            let problem = check.run(host, self.timeout).err();
-            let failed = problem.is_some();
-            verdicts.push(Verdict { name: check.name(), problem });
+        let mut run = Vec::new();
+        for verdict in self.verdicts(host) {
+            let failed = verdict.problem.is_some();
+            run.push(verdict);
             if failed {
                 break;
             }
         }
-        verdicts
+        run
+    }
+
+    /// Those that fail, whatever they depend on.
+    pub fn failing(&self, host: &Host) -> Vec<Verdict> {
+        self.verdicts(host).filter(|verdict| verdict.problem.is_some()).collect()
+    }
+
+    fn verdicts(&self, host: &Host) -> impl Iterator<Item = Verdict> {
+        let checks = self.checks.iter().cloned().chain(commands(host));
+        checks.map(|check| Verdict { name: check.name(), problem: check.run(host, self.timeout).err() })
     }
 }
 

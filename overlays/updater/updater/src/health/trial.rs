@@ -61,8 +61,10 @@ pub fn follow(host: &Host, checks: &Checks, mut trial: Trial, tell: &mut dyn FnM
         match trial.after(host.clock.uptime(), healthy) {
             Next::Healthy => return End::Healthy,
             Next::TooLate => {
+                let failing = checks.failing(host);
                 let failed = round.into_iter().filter(|verdict| verdict.problem.is_some());
-                return End::TooLate(failed.collect());
+                // They may pass now, after the last round; that was what it was given up for.
+                return End::TooLate(if failing.is_empty() { failed.collect() } else { failing });
             }
             _ if host.clock.uptime() < LATER => host.clock.sleep(PAUSE),
             _ => host.clock.sleep(LATER_PAUSE),
