@@ -112,6 +112,8 @@ impl Agent {
                     self.peer = Some((heartbeat.stored.record, heartbeat.postgres));
                     Event::Heard(heartbeat)
                 }
+                // The other path was quicker.
+                Err(Refused::Repeated) => return Ok(()),
                 Err(refused) => {
                     hands.tell(Told::Datagram(refused));
                     return Ok(());

@@ -2,8 +2,8 @@
 //!
 //! A datagram is a JSON body and the HMAC-SHA256 of it (RFC 2104) by the site's key. In it each start of an agent has a *session*, a
 //! random number, and each says which session of the other one it last heard. Only what names the session that runs now is
-//! new: a datagram that somebody recorded before this start is worth nothing, without any clock. Within a session the core
-//! takes each number once.
+//! new: a datagram that somebody recorded before this start is worth nothing, without any clock. Within a session numbers grow, and
+//! what does not have a greater one does not count.
 
 use geminios_failover_core::{Heartbeat, Side};
 use hmac::{Hmac, Mac as _};
@@ -72,6 +72,8 @@ pub enum Refused {
     Ended,
     #[error("it does not know this session yet")]
     Unknown,
+    #[error("it, or a later one, was heard already")]
+    Repeated,
 }
 
 /// Both directions.
@@ -84,13 +86,15 @@ pub struct Line {
     hears: Option<u64>,
     /// The other one's sessions that were seen to be new, in their order. The last one runs.
     sessions: Vec<u64>,
+    /// The number of the newest heartbeat of that one.
+    newest: u64,
 }
 
 impl Line {
     /// `session`: random, of this start.
     #[must_use]
     pub fn new(key: Key, me: Side, session: u64) -> Self {
-        Line { key, me, session, hears: None, sessions: Vec::new() }
+        Line { key, me, session, hears: None, sessions: Vec::new(), newest: 0 }
     }
 
     /// What the core says, as a datagram.
@@ -135,7 +139,10 @@ impl Line {
         }
         if start > self.sessions.len() {
             self.sessions.push(session);
+        } else if heartbeat.number <= self.newest {
+            return Err(Refused::Repeated);
         }
+        self.newest = heartbeat.number;
         Ok(Heartbeat { boot: start as u64, ..heartbeat })
     }
 }

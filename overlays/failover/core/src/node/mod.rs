@@ -114,8 +114,8 @@ impl Node {
 
     fn decide(&mut self, now: Instant, out: &mut Vec<Action>) {
         self.found(out);
+        self.confirm(out);
         if self.leads() {
-            self.confirm(out);
             self.hand_over(now, out);
         }
         if self.leads() {

@@ -133,7 +133,7 @@ impl Node {
         }
     }
 
-    /// The other node has what was proposed to it.
+    /// The other node has what was proposed to it; also when that made it the leader.
     pub(super) fn confirm(&mut self, out: &mut Vec<Action>) {
         if !self.stored.decided && self.agreed() {
             self.stored.decided = true;
