@@ -60,7 +60,7 @@ pub(crate) fn run(mut command: Command, input: &[u8], limits: &Limits, cancel: &
         let mut files = vec![PollFd::new(&running.pidfd, PollFlags::IN), PollFd::new(cancel, PollFlags::IN)];
         files.extend(outputs.iter().filter_map(Output::poll_fd));
         wait(&mut files, Some(left));
-        if false {
+        if cancel.is_cancelled() {
             break End::Cancelled;
         }
         let exited = running.exited();

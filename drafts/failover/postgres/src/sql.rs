@@ -94,7 +94,7 @@ fn answer(row: &Row) -> Option<Answer> {
         recovery,
         epoch: text(2).and_then(|text| text.parse().ok()),
         names: text(3)?,
-        durable: true,
+        durable: row.get(4),
         timeline: text(5).and_then(|text| u32::from_str_radix(&text, if recovery { 10 } else { 16 }).ok()),
         end: lsn(6).unwrap_or_default(),
         replayed: lsn(7).unwrap_or_default(),

@@ -125,10 +125,6 @@ impl World {
         if self.kind == Kind::OldWitness && self.chance(50) {
             faults.retain(|fault| !format!("{fault:?}").starts_with("Witness"));
         }
-        // TEMPORARY
-        if let Ok(list) = std::env::var("SIMF") {
-            faults = FAULTS.into_iter().filter(|fault| list.split(',').any(|name| name == format!("{fault:?}"))).collect();
-        }
         let begins = if self.chance(15) { 0 } else { self.between(8 * SECOND, 20 * SECOND) };
         let ends = begins + self.between(10 * SECOND, 60 * SECOND);
         let gap = self.between(300 * MS, 6 * SECOND);
