@@ -88,12 +88,9 @@ impl Node {
         if heartbeat.stored.decided || self.stored.decided {
             self.granted = true;
         }
-        if let Some((boot, number)) = heartbeat.answers
-            && self.leads()
-            && heartbeat.consents
-            && boot == self.peer.boot
-            && let Some(sent) = self.peer.sent_at(number)
-        {
+        let answered = heartbeat.answers.filter(|(boot, _)| *boot == self.peer.boot);
+        let sent = answered.and_then(|(_, number)| self.peer.sent_at(number));
+        if let Some(sent) = sent.filter(|_| self.leads() && heartbeat.consents) {
             self.peer.consent = self.peer.consent.max(sent + self.config.promise);
         }
     }
