@@ -34,8 +34,8 @@ impl Worker {
     /// Removes `new` beside the work: that may take long.
     fn discard(&mut self) {
         let new = self.new_folder();
-        let number = Instant::now().elapsed().as_nanos() as u64
-            ^ rustix::time::clock_gettime(rustix::time::ClockId::Boottime).tv_nsec as u64;
+        let number = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let number = format!("{}-{}", number.tv_sec, number.tv_nsec);
         let discarded = self.settings.own.join(format!("discarded-{number}"));
         if std::fs::rename(&new, &discarded).is_ok() {
             std::thread::spawn(move || files::remove_folder(&discarded));

@@ -214,7 +214,7 @@ fn lead(epoch: u64, sync: bool, seen: &Seen) -> Step {
         }
         (Server::Primary(primary), None) => {
             let wait = match (sync, primary.proven) {
-                (false, _) => Wait::Nothing,
+                (false, _) => Wait::Peer,
                 (true, false) => Wait::Strict,
                 (true, true) => Wait::Peer,
             };

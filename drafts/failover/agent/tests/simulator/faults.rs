@@ -166,6 +166,10 @@ impl World {
     }
 
     pub fn ambush(&mut self, side: Side, moment: Moment) {
+        if self.trap == Some((side, moment)) {
+            self.trap = None;
+            self.freeze(side, false, 60 * SECOND);
+        }
         if self.time < self.storm.begins || self.time >= self.storm.ends || self.storm.ambushes == 0 {
             return;
         }

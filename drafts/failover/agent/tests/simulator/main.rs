@@ -13,6 +13,7 @@ mod judge;
 mod machine;
 mod network;
 mod postgres;
+mod scenes;
 mod story;
 mod stream;
 mod time;

@@ -3,10 +3,10 @@
 use geminios_failover_core::{Config, Decides, Side};
 
 use crate::client::Client;
-use crate::faults::Storm;
+use crate::faults::{Moment, Storm};
 use crate::fence::Fencing;
 use crate::judge::Judge;
-use crate::machine::{Given, Machine};
+use crate::machine::{Given, Machine, WATCHDOG};
 use crate::network::Network;
 use crate::story::Story;
 use crate::stream::Link;
@@ -24,6 +24,7 @@ pub fn config(me: Side, decides: Decides) -> Config {
         drift: 40,
         loss: 1000,
         start: 10_000,
+        watchdog: WATCHDOG,
         fence_delay: 1000,
     }
 }
@@ -61,6 +62,8 @@ pub struct World {
     /// Nothing goes wrong any more.
     pub calm: bool,
     pub replaced: Option<Side>,
+    /// The agent of this side hangs as soon as it has done this.
+    pub trap: Option<(Side, Moment)>,
 }
 
 impl World {
@@ -87,6 +90,7 @@ impl World {
             storm: Storm::none(),
             calm: false,
             replaced: None,
+            trap: None,
         };
         for side in SIDES {
             let boot = world.between(0, 3 * SECOND);

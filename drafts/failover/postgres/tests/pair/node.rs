@@ -22,7 +22,7 @@ pub const COVERED: Postgres = Postgres::Primary { covered: true };
 pub const PRIMARY: Postgres = Postgres::Primary { covered: false };
 
 /// A hang is one after this.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The programs of a PostgreSQL that can be tested with.
 pub fn binaries() -> Option<PathBuf> {

@@ -75,7 +75,7 @@ fn covered_is_not_said_before_commits_are_seen_to_wait() {
     };
     signal(rustix::process::Signal::STOP);
     a.aim(Goal::Lead { epoch: 1, sync: true });
-    a.wait("the settings", || a.sql("show synchronous_standby_names") != "");
+    a.wait("the settings", || !a.sql("show synchronous_standby_names").is_empty());
     std::thread::sleep(Duration::from_secs(2));
     b.aim(Goal::Stopped { clean: false });
     b.until(STOPPED);

@@ -1,35 +1,23 @@
 //! The service with those who do not behave, and with a disk that does not.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+mod process;
+
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
-use geminios_failover_core::{Record, Side};
 use geminios_failover_witness::service::add::add_site;
 use geminios_failover_witness::service::{Limits, Sites, serve};
 use geminios_failover_witness::wire::{self, Ask, Question, Reply, Signed};
 use geminios_failover_witness::{Error, Key, Register, Remote, Settings};
 use tempfile::TempDir;
 
+use process::{PROGRAM, Process, key, made, program, record};
+
 const LONG: Duration = Duration::from_secs(60);
-const PROGRAM: &str = env!("CARGO_BIN_EXE_geminios-witness");
-
-fn record(number: u64) -> Record {
-    Record { number, ..Record::first(Side::A) }
-}
-
-fn key(folder: &Path) -> Key {
-    Key::read(&folder.join("keys/hut.key")).unwrap()
-}
-
-fn made() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    add_site("hut", folder.path(), &folder.path().join("keys")).unwrap();
-    folder
-}
 
 /// In this process, with other limits.
 fn with(limits: Limits) -> (TempDir, SocketAddr) {
@@ -177,45 +165,6 @@ fn one_address_does_not_take_all() {
         }
     }
     drop((hold, folder));
-}
-
-/// A service as a process.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(command: &mut Command) -> Result<Self, String> {
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut child = spawned.map_err(|error| error.to_string())?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if let Some(Ok(address)) = line.trim().rsplit(' ').next().map(str::parse) {
-            return Ok(Process { child, address });
-        }
-        let output = child.wait_with_output().unwrap();
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program(folder: &Path, listen: &str) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.args(["serve", "--listen", listen, "--dir"]).arg(folder);
-    command.arg("--sites").arg(folder.join("keys"));
-    command
 }
 
 #[test]
