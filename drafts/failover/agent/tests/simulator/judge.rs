@@ -165,6 +165,10 @@ impl World {
 
     /// Looked at a few times in each second.
     pub fn look_on(&mut self) {
+        let records = SIDES.map(|side| self.machine(side).disk.stored(side).record);
+        if self.witness.forgot.is_some_and(|forgot| [forgot; 2] == records && self.witness.record == forgot) {
+            self.witness.forgot = None;
+        }
         if !self.writes_may_be_lost() && !self.covers() {
             self.judge.break_promise(|| "not alone, and one lacks what was acknowledged".to_owned());
         }

@@ -138,7 +138,8 @@ fn how_long_writes_wait() {
     println!("| what happens | witness | fence | standby | person |\n|---|---|---|---|---|");
     for (loss, name) in times::LOSSES {
         let cells = SITES.map(|decides| {
-            times::spread((0..SEEDS / 25).map(|seed| times::pause(seed, decides, loss)).collect())
+            let pauses: Vec<_> = (0..SEEDS / 25).map(|seed| times::pause(seed, decides, loss)).collect();
+            times::spread(&pauses)
         });
         println!("| {name} | {} |", cells.join(" | "));
     }

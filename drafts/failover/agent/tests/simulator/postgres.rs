@@ -52,6 +52,7 @@ pub struct Server {
     /// One more with each goal, also of the next agent.
     pub goals: u64,
     told: Option<Postgres>,
+    reported: Micros,
     /// The epoch in which it took writes.
     pub led: u64,
     /// Commits do not wait for the standby.
@@ -120,8 +121,12 @@ impl World {
         if machine.postgres.told != Some(seen) {
             machine.postgres.told = Some(seen);
             let (start, given) = (machine.start, Given::Postgres(machine.postgres.goals, seen));
-            let later = self.between(100, 20 * MS);
-            self.after(later, Event::Given { side, start, given });
+            // In their order.
+            let due = self.time + self.between(100, 20 * MS);
+            let reported = &mut self.machine_mut(side).postgres.reported;
+            *reported = due.max(*reported);
+            let due = *reported;
+            self.queue.push(due, Event::Given { side, start, given });
         }
     }
 

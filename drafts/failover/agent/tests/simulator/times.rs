@@ -55,12 +55,15 @@ impl World {
     }
 }
 
-/// Least, median, that of 95 in a hundred, most: in seconds.
-pub fn spread(mut pauses: Vec<Option<Micros>>) -> String {
-    if pauses.iter().any(Option::is_none) {
+/// Least, median, that of 95 in a hundred, most: in seconds. And how often writes did not go on.
+pub fn spread(all: &[Option<Micros>]) -> String {
+    let mut pauses: Vec<_> = all.iter().copied().flatten().collect();
+    pauses.sort_unstable();
+    let stands = (all.len() - pauses.len()) * 100 / all.len();
+    if pauses.is_empty() {
         return "–".to_owned();
     }
-    pauses.sort();
-    let at = |part: usize| pauses[(pauses.len() - 1) * part / 100].unwrap_or_default() as f64 / SECOND as f64;
-    format!("{:.1} / {:.1} / {:.1} / {:.1}", at(0), at(50), at(95), at(100))
+    let at = |part: usize| pauses[(pauses.len() - 1) * part / 100] as f64 / SECOND as f64;
+    let spread = format!("{:.1} / {:.1} / {:.1} / {:.1}", at(0), at(50), at(95), at(100));
+    if stands == 0 { spread } else { format!("{spread}; {stands} % stand still") }
 }
