@@ -30,6 +30,9 @@ fn objects_outlive_an_update_and_one_that_breaks_kubernetes() -> Result<()> {
 }
 
 fn kept(device: &mut Updated) -> Result<()> {
+    // After a fallback the older version was blessed before: it need not serve yet.
+    device
+        .succeeds(&format!("timeout 600 sh -c 'until {KUBECTL} get --raw /readyz; do sleep 5; done' 2>&1"))?;
     let value = device.succeeds(&format!("{KUBECTL} get configmap kept --output jsonpath={{.data.of}}"))?;
     ensure!(value == "1.0.0", "{value}");
     Ok(())

@@ -76,6 +76,8 @@ pub struct Agent {
     postgres: Postgres,
     led: Option<(u64, Side)>,
     silence_told: bool,
+    /// When the core last learned anything. What is refused is nothing: else who sends that keeps the agent from all it is to do.
+    stepped: Instant,
 }
 
 impl Agent {
@@ -94,6 +96,7 @@ impl Agent {
             postgres: Postgres::Stopped,
             led: None,
             silence_told: false,
+            stepped: now,
         }
     }
 
@@ -134,6 +137,7 @@ impl Agent {
             Input::Uplink(uplink) => Event::Uplink(uplink),
             Input::Command(command) => Event::Command(command),
         };
+        self.stepped = now;
         for action in self.node.step(now, event) {
             self.perform(action, hands)?;
         }
@@ -199,8 +203,8 @@ impl Agent {
     /// When something is due at the latest, if nothing happens before.
     #[must_use]
     pub fn wake(&self, now: Instant) -> Instant {
-        let tick = now + self.config.heartbeat;
-        self.node.deadline(now).map_or(tick, |deadline| tick.min(deadline.max(now + 1)))
+        let tick = self.stepped + self.config.heartbeat;
+        self.node.deadline(now).map_or(tick, |deadline| tick.min(deadline)).max(now + 1)
     }
 
     #[must_use]

@@ -1,9 +1,10 @@
 //! What one node says to the other: datagrams that only the site's two nodes can make, and that count only while they are new.
 //!
 //! A datagram is a JSON body and the HMAC-SHA256 of it (RFC 2104) by the site's key. In it each start of an agent has a *session*, a
-//! random number, and each says which session of the other one it last heard. Only what names the session that runs now is
-//! new: a datagram that somebody recorded before this start is worth nothing, without any clock. Within a session numbers grow, and
-//! what does not have a greater one does not count.
+//! random number, and in a session numbers grow. Sessions themselves have no order: which of two of the other one's runs now is
+//! shown by what it has heard. A session counts only when it names a datagram of this one that was sent after the last time that
+//! another session was heard. Neither what somebody recorded nor what comes late from before a restart can do that, and no clock is
+//! needed.
 
 use geminios_failover_core::{Heartbeat, Side};
 use hmac::{Hmac, Mac as _};
@@ -54,8 +55,10 @@ impl std::fmt::Debug for Key {
 struct Datagram {
     from: Side,
     session: u64,
-    /// The other one's session that was heard last.
-    hears: Option<u64>,
+    /// The other one's session that counts, and the number of the newest heartbeat of it.
+    hears: Option<(u64, u64)>,
+    /// The same of the last one that does not count: it can then show that it is new.
+    greets: Option<(u64, u64)>,
     heartbeat: Heartbeat,
 }
 
@@ -70,7 +73,7 @@ pub enum Refused {
     Own,
     #[error("it belongs to a session that has ended")]
     Ended,
-    #[error("it does not know this session yet")]
+    #[error("its session has not shown yet that it is new")]
     Unknown,
     #[error("it, or a later one, was heard already")]
     Repeated,
@@ -82,30 +85,36 @@ pub struct Line {
     key: Key,
     me: Side,
     session: u64,
-    /// The other one's session that was heard last, new or not: it is told, so that the other one can show that it is new.
-    hears: Option<u64>,
     /// The other one's sessions that were seen to be new, in their order. The last one runs.
     sessions: Vec<u64>,
     /// The number of the newest heartbeat of that one.
     newest: u64,
+    greets: Option<(u64, u64)>,
+    /// The number of our newest heartbeat, and what it was when the session that runs was last heard: the next one has to know a
+    /// later one.
+    sent: u64,
+    asked: u64,
 }
 
 impl Line {
     /// `session`: random, of this start.
     #[must_use]
     pub fn new(key: Key, me: Side, session: u64) -> Self {
-        Line { key, me, session, hears: None, sessions: Vec::new(), newest: 0 }
+        Line { key, me, session, sessions: Vec::new(), newest: 0, greets: None, sent: 0, asked: 0 }
     }
 
     /// What the core says, as a datagram.
     #[must_use]
-    pub fn seal(&self, heartbeat: Heartbeat) -> Vec<u8> {
+    pub fn seal(&mut self, heartbeat: Heartbeat) -> Vec<u8> {
+        self.sent = heartbeat.number;
         // The core numbers the other one's starts; the other one has to recognise its own.
         let answers = heartbeat.answers.and_then(|(start, number)| {
             Some((*self.sessions.get(usize::try_from(start).ok()?.checked_sub(1)?)?, number))
         });
         let heartbeat = Heartbeat { boot: self.session, answers, ..heartbeat };
-        let datagram = Datagram { from: self.me, session: self.session, hears: self.hears, heartbeat };
+        let hears = self.sessions.last().map(|session| (*session, self.newest));
+        let datagram =
+            Datagram { from: self.me, session: self.session, hears, greets: self.greets, heartbeat };
         let mut bytes = serde_json::to_vec(&datagram).unwrap_or_default();
         if let Some(mac) = self.key.mac(&bytes) {
             bytes.extend_from_slice(&mac.finalize().into_bytes());
@@ -127,22 +136,22 @@ impl Line {
         if datagram.from == self.me {
             return Err(Refused::Own);
         }
-        let Datagram { session, hears, heartbeat, .. } = datagram;
-        let start = match self.sessions.iter().position(|known| *known == session) {
+        let Datagram { session, hears, greets, heartbeat, .. } = datagram;
+        match self.sessions.iter().position(|known| *known == session) {
             Some(at) if at + 1 < self.sessions.len() => return Err(Refused::Ended),
-            Some(at) => at + 1,
-            None => self.sessions.len() + 1,
-        };
-        self.hears = Some(session);
-        if hears != Some(self.session) {
-            return Err(Refused::Unknown);
+            Some(_) if heartbeat.number <= self.newest => return Err(Refused::Repeated),
+            Some(_) => {}
+            None => {
+                let knows = |heard: &(u64, u64)| heard.0 == self.session && heard.1 > self.asked;
+                if !hears.iter().chain(&greets).any(knows) {
+                    self.greets = Some((session, heartbeat.number));
+                    return Err(Refused::Unknown);
+                }
+                self.sessions.push(session);
+                self.greets = None;
+            }
         }
-        if start > self.sessions.len() {
-            self.sessions.push(session);
-        } else if heartbeat.number <= self.newest {
-            return Err(Refused::Repeated);
-        }
-        self.newest = heartbeat.number;
-        Ok(Heartbeat { boot: start as u64, ..heartbeat })
+        (self.newest, self.asked) = (heartbeat.number, self.sent);
+        Ok(Heartbeat { boot: self.sessions.len() as u64, ..heartbeat })
     }
 }

@@ -6,8 +6,25 @@ use geminios_failover_core::{Heartbeat, Postgres, Side, Stored};
 
 const KEY: [u8; 32] = [7; 32];
 
-fn start(side: Side, session: u64) -> Line {
-    Line::new(Key::new(KEY), side, session)
+/// One start of an agent, which counts what it sends.
+struct Start {
+    line: Line,
+    number: u64,
+}
+
+impl Start {
+    fn says(&mut self) -> Vec<u8> {
+        self.number += 1;
+        self.line.seal(heartbeat(self.number))
+    }
+
+    fn hears(&mut self, bytes: &[u8]) -> Result<Heartbeat, Refused> {
+        self.line.open(bytes)
+    }
+}
+
+fn start(side: Side, session: u64) -> Start {
+    Start { line: Line::new(Key::new(KEY), side, session), number: 0 }
 }
 
 fn heartbeat(number: u64) -> Heartbeat {
@@ -23,114 +40,147 @@ fn heartbeat(number: u64) -> Heartbeat {
 }
 
 /// Both have heard each other.
-fn pair() -> (Line, Line) {
+fn pair() -> (Start, Start) {
     let (mut a, mut b) = (start(Side::A, 11), start(Side::B, 22));
     meet(&mut a, &mut b);
     (a, b)
 }
 
-fn meet(a: &mut Line, b: &mut Line) {
-    let _ = b.open(&a.seal(heartbeat(1)));
-    let _ = a.open(&b.seal(heartbeat(1)));
-    b.open(&a.seal(heartbeat(2))).unwrap();
+fn meet(a: &mut Start, b: &mut Start) {
+    let _ = b.hears(&a.says());
+    let _ = a.hears(&b.says());
+    b.hears(&a.says()).unwrap();
+    a.hears(&b.says()).unwrap();
 }
 
 #[test]
 fn two_that_start_know_each_other_after_one_round() {
     let (mut a, mut b) = (start(Side::A, 11), start(Side::B, 22));
-    assert_eq!(b.open(&a.seal(heartbeat(1))), Err(Refused::Unknown));
-    assert_eq!(a.open(&b.seal(heartbeat(1))).unwrap().boot, 1);
-    assert_eq!(b.open(&a.seal(heartbeat(2))).unwrap(), Heartbeat { boot: 1, ..heartbeat(2) });
+    assert_eq!(b.hears(&a.says()), Err(Refused::Unknown));
+    assert_eq!(a.hears(&b.says()).unwrap().boot, 1);
+    assert_eq!(b.hears(&a.says()).unwrap(), Heartbeat { boot: 1, ..heartbeat(2) });
 }
 
 #[test]
 fn an_answer_names_the_session_that_it_answers() {
     let (mut a, mut b) = pair();
-    let heard = b.open(&a.seal(heartbeat(3))).unwrap();
-    let answer = Heartbeat { answers: Some((heard.boot, heard.number)), ..heartbeat(3) };
-    assert_eq!(a.open(&b.seal(answer)).unwrap().answers, Some((11, 3)));
+    let heard = b.hears(&a.says()).unwrap();
+    let answer = Heartbeat { answers: Some((heard.boot, heard.number)), ..heartbeat(8) };
+    assert_eq!(a.hears(&b.line.seal(answer)).unwrap().answers, Some((11, heard.number)));
     // Nobody was heard as the ninth.
-    let wrong = Heartbeat { answers: Some((9, 3)), ..heartbeat(4) };
-    assert_eq!(a.open(&b.seal(wrong)).unwrap().answers, None);
+    let wrong = Heartbeat { answers: Some((9, 3)), ..heartbeat(9) };
+    assert_eq!(a.hears(&b.line.seal(wrong)).unwrap().answers, None);
 }
 
 #[test]
 fn a_flipped_bit_is_refused_wherever_it_is() {
-    let (mut a, b) = pair();
-    let whole = b.seal(heartbeat(5));
+    let (mut a, mut b) = pair();
+    let whole = b.says();
     for bit in 0..whole.len() * 8 {
         let mut bytes = whole.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(a.open(&bytes), Err(Refused::Key), "bit {bit}");
+        assert_eq!(a.hears(&bytes), Err(Refused::Key), "bit {bit}");
     }
-    a.open(&whole).unwrap();
+    a.hears(&whole).unwrap();
 }
 
 #[test]
 fn what_is_cut_off_or_too_long_is_refused() {
-    let (mut a, b) = pair();
-    let whole = b.seal(heartbeat(5));
+    let (mut a, mut b) = pair();
+    let whole = b.says();
     assert!(whole.len() <= line::LARGEST);
     for length in 0..whole.len() {
-        assert!(matches!(a.open(&whole[..length]), Err(Refused::Foreign | Refused::Key)), "{length} bytes");
+        assert!(matches!(a.hears(&whole[..length]), Err(Refused::Foreign | Refused::Key)), "{length} bytes");
     }
-    assert_eq!(a.open(&vec![0; line::LARGEST + 1]), Err(Refused::Foreign));
-    assert_eq!(a.open(&vec![0; line::LARGEST]), Err(Refused::Key));
+    assert_eq!(a.hears(&vec![0; line::LARGEST + 1]), Err(Refused::Foreign));
+    assert_eq!(a.hears(&vec![0; line::LARGEST]), Err(Refused::Key));
 }
 
 #[test]
 fn what_comes_twice_or_late_counts_once() {
-    let (mut a, b) = pair();
-    let [late, newest] = [5, 6].map(|number| b.seal(heartbeat(number)));
-    a.open(&newest).unwrap();
-    assert_eq!(a.open(&newest), Err(Refused::Repeated));
-    assert_eq!(a.open(&late), Err(Refused::Repeated));
-    a.open(&b.seal(heartbeat(7))).unwrap();
+    let (mut a, mut b) = pair();
+    let [late, newest] = [b.says(), b.says()];
+    a.hears(&newest).unwrap();
+    assert_eq!(a.hears(&newest), Err(Refused::Repeated));
+    assert_eq!(a.hears(&late), Err(Refused::Repeated));
+    a.hears(&b.says()).unwrap();
 }
 
 #[test]
 fn another_key_is_refused() {
     let (mut a, _) = pair();
-    let other = Line::new(Key::new([8; 32]), Side::B, 22);
-    assert_eq!(a.open(&other.seal(heartbeat(5))), Err(Refused::Key));
+    let mut other = Line::new(Key::new([8; 32]), Side::B, 22);
+    assert_eq!(a.hears(&other.seal(heartbeat(5))), Err(Refused::Key));
 }
 
 #[test]
 fn what_a_node_sent_itself_is_refused() {
     let (mut a, _) = pair();
-    let own = a.seal(heartbeat(5));
-    assert_eq!(a.open(&own), Err(Refused::Own));
+    let own = a.says();
+    assert_eq!(a.hears(&own), Err(Refused::Own));
 }
 
 #[test]
 fn what_was_recorded_before_a_restart_is_refused_after_it() {
-    let (mut a, b) = pair();
-    let recorded = b.seal(heartbeat(5));
-    a.open(&recorded).unwrap();
+    let (mut a, mut b) = pair();
+    let recorded = b.says();
+    a.hears(&recorded).unwrap();
     let mut a = start(Side::A, 12);
-    assert_eq!(a.open(&recorded), Err(Refused::Unknown));
+    assert_eq!(a.hears(&recorded), Err(Refused::Unknown));
 }
 
 #[test]
 fn what_was_recorded_before_the_other_ones_restart_is_refused_after_it() {
-    let (mut a, b) = pair();
-    let recorded = b.seal(heartbeat(5));
+    let (mut a, mut b) = pair();
+    let recorded = b.says();
     let mut b = start(Side::B, 23);
     meet(&mut b, &mut a);
-    assert_eq!(a.open(&recorded), Err(Refused::Ended));
-    assert_eq!(a.open(&b.seal(heartbeat(3))).unwrap().boot, 2);
+    assert_eq!(a.hears(&recorded), Err(Refused::Ended));
+    assert_eq!(a.hears(&b.says()).unwrap().boot, 2);
 }
 
-/// Somebody who sends old datagrams does not stop the line for longer than until the next new one.
+/// Both restart, and the last words of the other one's old session, which knew this one, come when its new one is known already.
+#[test]
+fn what_comes_late_from_before_the_other_ones_restart_does_not_become_its_session() {
+    let (_, mut old) = pair();
+    let mut a = start(Side::A, 12);
+    let _ = old.hears(&a.says());
+    let late = old.says();
+    let mut b = start(Side::B, 23);
+    meet(&mut b, &mut a);
+    assert_eq!(a.hears(&late), Err(Refused::Unknown));
+    a.hears(&b.says()).unwrap();
+}
+
+/// They come first: then the new session takes their place.
+#[test]
+fn a_session_that_ended_before_it_was_heard_makes_way() {
+    let (mut a, mut b) = pair();
+    for (old, new) in [(31, 32), (41, 42)] {
+        let (mut late, mut other) = (start(Side::B, old), start(Side::A, new));
+        let _ = late.hears(&other.says());
+        other.hears(&late.says()).unwrap();
+        let _ = late.hears(&a.says());
+        (a, b) = (other, start(Side::B, old + 100));
+        // Each knows the other one's old session only.
+        let _ = b.hears(&a.says());
+        meet(&mut b, &mut a);
+    }
+    assert_eq!(a.hears(&b.says()).unwrap().boot, 2);
+}
+
+/// Somebody who sends what is old does not stop the line.
 #[test]
 fn after_something_old_the_line_goes_on() {
-    let (_, old) = pair();
-    let recorded = old.seal(heartbeat(5));
+    let (_, mut old) = pair();
+    let recorded = old.says();
     let (mut a, mut b) = (start(Side::A, 12), start(Side::B, 23));
     meet(&mut a, &mut b);
-    assert_eq!(a.open(&recorded), Err(Refused::Unknown));
-    a.open(&b.seal(heartbeat(3))).unwrap();
-    b.open(&a.seal(heartbeat(3))).unwrap();
+    for _ in 0..3 {
+        assert_eq!(a.hears(&recorded), Err(Refused::Unknown));
+        b.hears(&a.says()).unwrap();
+        a.hears(&b.says()).unwrap();
+    }
 }
 
 #[test]
@@ -139,7 +189,7 @@ fn starts_are_numbered_in_their_order() {
     for (session, number) in [(5, 2), (900, 3), (1, 4)] {
         let mut b = start(Side::B, session);
         meet(&mut b, &mut a);
-        assert_eq!(a.open(&b.seal(heartbeat(9))).unwrap().boot, number);
+        assert_eq!(a.hears(&b.says()).unwrap().boot, number);
     }
 }
 

@@ -30,6 +30,9 @@ pub struct Config {
     pub loss: Millis,
     /// For so long PostgreSQL may take to become a leader's, before the other node is asked to lead.
     pub start: Millis,
+    /// From the last feeding of the watchdog to the reset; less than `promise` by some heartbeats, or a leader is reset whose standby
+    /// is slow to answer.
+    pub watchdog: Millis,
     /// How much longer than a leader a standby waits before it has the other one switched off: else each does it to the other.
     pub fence_delay: Millis,
 }

@@ -158,6 +158,8 @@ impl Node {
         let Record { epoch, leader, .. } = self.stored.record;
         let goal = match office {
             _ if leader != self.me() => Goal::Follow { epoch },
+            // The role was just handed to it, and the other one has not said yet that it knows: it is about to be promoted.
+            None if self.follows() => self.goal.unwrap_or(Goal::Follow { epoch }),
             None => Goal::Stopped { clean: false },
             Some(_) if self.handing => Goal::Stopped { clean: true },
             Some(_) => Goal::Lead { epoch, sync: !self.is_alone() || self.joins(now) },
@@ -167,7 +169,9 @@ impl Node {
         if !leads || primary {
             self.fit = now;
         }
-        let serves = (leads && primary).then_some(epoch);
+        // It may have been fed a moment ago, without an end. If the node now hung, it would be reset in time only then.
+        let in_time = office.flatten().is_none_or(|until| now + self.config.watchdog <= until);
+        let serves = (leads && primary && (self.served.is_some() || in_time)).then_some(epoch);
         if serves != self.served && serves.is_none() {
             out.push(Action::Serve(None));
         }
@@ -185,6 +189,11 @@ impl Node {
         // One that may not serve is reset, should PostgreSQL not stop.
         let until = if primary { office.unwrap_or(Some(now)) } else { None };
         out.push(Action::Feed(until));
+    }
+
+    /// It is the standby that it was to be.
+    fn follows(&self) -> bool {
+        matches!(self.goal, Some(Goal::Follow { .. })) && matches!(self.postgres, Postgres::Standby { .. })
     }
 
     fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Action>) {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calm;
+mod config;
 mod faults;
 mod postgres;
 mod world;

@@ -1,18 +1,13 @@
 //! Two machines with PostgreSQL, the cable between them, a witness, and switches for their power: what the core acts upon.
 
 use geminios_failover_core::{
-    Action, Answer, Asked, Command, Config, Decides, Event, Goal, Heartbeat, Node, Postgres, Record, Request,
-    Side, Stored,
+    Action, Answer, Asked, Command, Decides, Event, Goal, Heartbeat, Node, Postgres, Record, Request, Side,
+    Stored,
 };
 
+use crate::config::{BITE, config};
+
 pub const SIDES: [Side; 2] = [Side::A, Side::B];
-
-/// From the last feeding to the reset.
-pub const BITE: u64 = 2;
-
-pub fn config(me: Side, decides: Decides) -> Config {
-    Config { me, decides, heartbeat: 1, promise: 4, drift: 1, loss: 2, start: 4, fence_delay: 1 }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {

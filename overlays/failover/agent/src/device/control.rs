@@ -1,0 +1,112 @@
+//! The agent's socket: one line asks, one line answers (metrics: until the end). Whoever may open it may do everything.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use geminios_failover_core::Refusal;
+
+use super::Happened;
+
+/// Bytes of the longest question.
+const LONGEST: u64 = 256;
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What a person has to say to make a node lead without proof.
+pub const VOUCH: &str = "the-other-node-is-off";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    Status,
+    Story,
+    Metrics,
+    HandOver,
+    Lead { vouch: String },
+}
+
+/// # Errors
+/// What it should have been.
+pub fn parse(line: &str) -> Result<Question, String> {
+    let mut words = line.split_ascii_whitespace();
+    let question = match (words.next(), words.next(), words.next()) {
+        (Some("status"), None, _) => Question::Status,
+        (Some("story"), None, _) => Question::Story,
+        (Some("metrics"), None, _) => Question::Metrics,
+        (Some("hand-over"), None, _) => Question::HandOver,
+        (Some("lead"), Some(vouch), None) if vouch == VOUCH => Question::Lead { vouch: vouch.to_owned() },
+        (Some("lead"), _, _) => {
+            return Err(format!("`lead` needs the word {VOUCH}: nothing else keeps both nodes from leading"));
+        }
+        _ => return Err("questions are status, story, metrics, hand-over and lead".to_owned()),
+    };
+    Ok(question)
+}
+
+pub fn why(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotLeading => "this node does not lead; ask the other one",
+        Refusal::PeerNotReady => {
+            "the other node is not heard, does not follow, or may lack what was acknowledged"
+        }
+        Refusal::Leading => "this node has the role already",
+        Refusal::Undecided => "something is being decided on; try again in a moment",
+    }
+}
+
+/// # Errors
+/// The socket cannot be made.
+pub fn listen(path: &Path, events: Sender<Happened>) -> Result<(), String> {
+    let at = |error: std::io::Error| format!("{}: {error}", path.display());
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(at)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(at)?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let events = events.clone();
+            std::thread::spawn(move || serve(stream, &events));
+        }
+    });
+    Ok(())
+}
+
+fn serve(mut stream: UnixStream, events: &Sender<Happened>) {
+    let _ = stream.set_read_timeout(Some(PATIENCE));
+    let _ = stream.set_write_timeout(Some(PATIENCE));
+    let mut line = String::new();
+    if BufReader::new(&stream).take(LONGEST).read_line(&mut line).is_err() {
+        return;
+    }
+    let answer = parse(&line).and_then(|question| {
+        let (reply, answer) = channel();
+        events.send(Happened::Asked(question, reply)).map_err(|_| "the agent is ending".to_owned())?;
+        answer
+            .recv_timeout(PATIENCE)
+            .map_err(|_| "the agent does not answer: it hangs, or waits for its disk".to_owned())
+    });
+    let text = answer.unwrap_or_else(|error| format!("{{\"error\":{error:?}}}"));
+    let _ = writeln!(stream, "{}", text.trim_end());
+}
+
+/// Asks the agent of this machine.
+///
+/// # Errors
+/// It does not run, or does not answer.
+pub fn ask(path: &Path, question: &str) -> Result<String, String> {
+    let at = |error: std::io::Error| {
+        format!(
+            "{}: {error}\n  help: is the agent running? `systemctl status geminios-failover`",
+            path.display()
+        )
+    };
+    let mut stream = UnixStream::connect(path).map_err(at)?;
+    stream.set_read_timeout(Some(PATIENCE + Duration::from_secs(1))).map_err(at)?;
+    writeln!(stream, "{question}").map_err(at)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).map_err(at)?;
+    Ok(text)
+}
