@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     net::TcpListener,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
@@ -16,6 +17,8 @@ use geminios_failover_postgres::{
 };
 use tempfile::TempDir;
 
+use crate::place::binaries;
+
 pub const STOPPED: Postgres = Postgres::Stopped;
 pub const STREAMS: Postgres = Postgres::Standby { streams: true };
 pub const COVERED: Postgres = Postgres::Primary { covered: true };
@@ -23,23 +26,6 @@ pub const PRIMARY: Postgres = Postgres::Primary { covered: false };
 
 /// A hang is one after this.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// The programs of a PostgreSQL that can be tested with.
-pub fn binaries() -> Option<PathBuf> {
-    let debian = (16..30).rev().map(|major| PathBuf::from(format!("/usr/lib/postgresql/{major}/bin")));
-    let found = std::env::var_os("GEMINIOS_POSTGRES")
-        .map(PathBuf::from)
-        .or_else(|| debian.into_iter().find(|folder| folder.join("postgres").exists()));
-    if found.is_none() {
-        let required = std::env::var("GEMINIOS_ORACLES").is_ok_and(|value| value == "required");
-        assert!(
-            !required,
-            "no PostgreSQL 16 or later: install postgresql-17, or name its folder in GEMINIOS_POSTGRES"
-        );
-        eprintln!("skipped: no PostgreSQL 16 or later");
-    }
-    found
-}
 
 /// What initdb makes: each node of a new site begins with a copy. It is there as long as a test holds it.
 fn template() -> Arc<TempDir> {
@@ -344,7 +330,12 @@ impl Drop for Node {
 /// Sees that a statement does not return.
 pub fn waits(child: &mut Child) {
     sleep(Duration::from_millis(1500));
-    assert!(child.try_wait().unwrap().is_none(), "a commit was acknowledged without the standby");
+    if let Some(status) = child.try_wait().unwrap() {
+        let mut why = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut why).unwrap();
+        assert!(!status.success(), "a commit was acknowledged without the standby");
+        panic!("a commit failed: {why}");
+    }
 }
 
 pub fn returns(mut child: Child) {

@@ -1,29 +1,34 @@
-//! Nodes that prove themselves with certificates of the site's authority. The certificates are openssl's.
+//! Nodes that prove themselves with certificates of the site's authority.
 
-use std::{fs, path::Path, process::Command, thread::sleep, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, thread::sleep, time::Duration};
 
 use geminios_failover_postgres::{Goal, Phase, Tls};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 
 use crate::node::{COVERED, Node, PRIMARY, STOPPED, STREAMS, own, pair};
 
-fn openssl(folder: &Path, arguments: &str) {
-    let done = Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().unwrap();
-    assert!(done.status.success(), "openssl {arguments}: {done:?}");
-}
-
 /// An authority, and a certificate for each name.
 fn certificates(folder: &Path, names: &[&str]) {
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    openssl(folder, &format!("req -x509 {key} -days 2 -subj /CN=site -keyout ca.key -out ca.crt"));
+    let named = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let mut params = named("site");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    fs::write(folder.join("ca.crt"), certificate.pem()).unwrap();
+    let site = Issuer::new(params, key);
     for name in names {
-        openssl(folder, &format!("req {key} -subj /CN={name} -keyout {name}.key -out {name}.csr"));
-        openssl(
-            folder,
-            &format!(
-                "x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out {name}.crt"
-            ),
-        );
-        own(&folder.join(format!("{name}.key")));
+        let key = KeyPair::generate().unwrap();
+        let certificate = named(name).signed_by(&key, &site).unwrap();
+        fs::write(folder.join(format!("{name}.crt")), certificate.pem()).unwrap();
+        let path = folder.join(format!("{name}.key"));
+        fs::write(&path, key.serialize_pem()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        own(&path);
     }
 }
 
@@ -40,9 +45,6 @@ fn secure(node: &mut Node, folder: &Path, name: &str, peer: &str) {
 
 #[test]
 fn a_pair_with_certificates_and_a_stranger_with_one_of_the_same_authority() {
-    if Command::new("openssl").arg("version").output().is_err() {
-        return eprintln!("skipped: no openssl");
-    }
     let Some((site, mut a, mut b)) = pair() else { return };
     let folder = site.folder.path();
     certificates(folder, &["left", "right", "stranger"]);
