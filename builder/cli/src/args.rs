@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::forward;
-use crate::machine::Forward;
+use crate::machine::{Cable, Forward};
 
 /// Builds signed, immutable A/B operating-system images for two-node Kubernetes at the edge.
 ///
@@ -209,6 +209,12 @@ pub struct Run {
     /// Put a USB stick into the machine: this file is what is on it, and what is written to it
     #[arg(long, value_name = "FILE")]
     pub stick: Option<PathBuf>,
+    /// A cable to another machine on this host: the hardware address of this end, its Unix socket, and the other one's
+    #[arg(long, value_name = "MAC,MINE,OTHER")]
+    pub cable: Vec<Cable>,
+    /// Hand this file over as a credential of systemd, such as `tmpfiles.extra` with files of /var/lib
+    #[arg(long, value_name = "NAME=FILE", value_parser = credential)]
+    pub credential: Vec<(String, PathBuf)>,
     /// Public key that may log in as root; your ~/.ssh/id_*.pub if not given
     #[arg(long, value_name = "FILE")]
     pub ssh_key: Option<PathBuf>,
@@ -305,6 +311,13 @@ fn jobs(text: &str) -> Result<usize, String> {
 }
 
 /// A time as QEMU takes it; whether there is such a day it says itself.
+fn credential(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("not NAME=FILE".into()),
+    }
+}
+
 fn clock(text: &str) -> Result<String, String> {
     let form: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     match form.as_str() {

@@ -34,6 +34,46 @@ pub struct Machine<'a> {
     pub reach: Option<String>,
     /// What is on a USB stick in the machine.
     pub stick: Option<PathBuf>,
+    /// Cables to other machines.
+    pub cables: Vec<Cable>,
+    /// Name and content of what systemd is handed over at start.
+    pub credentials: Vec<(String, Vec<u8>)>,
+}
+
+/// One end of a cable between two machines on this host: each sends to the other's Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cable {
+    /// Hardware address of this end.
+    pub mac: String,
+    pub mine: PathBuf,
+    pub other: PathBuf,
+}
+
+impl std::str::FromStr for Cable {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split(',').collect();
+        let [mac, mine, other] = parts[..] else {
+            return Err("not MAC,MINE,OTHER: the hardware address of this end and two Unix sockets".into());
+        };
+        let bytes: Vec<Option<u8>> = mac
+            .split(':')
+            .map(|byte| {
+                u8::from_str_radix(byte, 16).ok().filter(|_| byte.len() == 2 && !byte.starts_with('+'))
+            })
+            .collect();
+        match bytes[..] {
+            // IEEE 802: bit 0 of the first byte is set in addresses of groups.
+            [Some(first), Some(_), Some(_), Some(_), Some(_), Some(_)] if first & 1 == 0 => {}
+            _ => {
+                return Err(format!(
+                    "`{mac}` is no hardware address of one machine, such as 52:54:00:00:00:0a"
+                ));
+            }
+        }
+        Ok(Cable { mac: mac.to_owned(), mine: mine.into(), other: other.into() })
+    }
 }
 
 /// Address in a machine's network that leads to a port of this host's loopback.
@@ -105,6 +145,12 @@ impl Machine<'_> {
             format!("user,id=lan,restrict={restrict}{}", forwards.chain(reach).collect::<String>()),
         );
         arg("-device", "virtio-net-pci,netdev=lan,romfile=".into());
+        for (number, Cable { mac, mine, other }) in self.cables.iter().enumerate() {
+            let (mine, other) = (path(mine), path(other));
+            let ends = format!("local.type=unix,local.path={mine},remote.type=unix,remote.path={other}");
+            arg("-netdev", format!("dgram,id=cable{number},{ends}"));
+            arg("-device", format!("virtio-net-pci,netdev=cable{number},mac={mac},romfile="));
+        }
         if let Some(file) = &self.kubeconfig {
             arg("-chardev", format!("file,id=kubeconfig,path={}", path(file)));
             arg("-device", "virtio-serial-pci".into());
@@ -139,6 +185,10 @@ impl Machine<'_> {
             let keys = BASE64_STANDARD.encode(&self.authorized_keys);
             out.push(format!("io.systemd.credential.binary:ssh.authorized_keys.root={keys}"));
         }
+        let given = self.credentials.iter().map(|(name, content)| {
+            format!("io.systemd.credential.binary:{name}={}", BASE64_STANDARD.encode(content))
+        });
+        out.extend(given);
         out
     }
 }
@@ -146,4 +196,25 @@ impl Machine<'_> {
 /// A path in a QEMU option, where a comma is written twice.
 fn path(path: &std::path::Path) -> String {
     path.display().to_string().replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_of_a_cable_has_an_address_and_two_sockets() {
+        let cable: Cable = "52:54:00:00:77:0a,/tmp/a,/tmp/b".parse().unwrap();
+        assert_eq!(cable.mac, "52:54:00:00:77:0a");
+        assert_eq!((cable.mine, cable.other), ("/tmp/a".into(), "/tmp/b".into()));
+        for (text, why) in [
+            ("52:54:00:00:77:0a,/tmp/a", "MAC,MINE,OTHER"),
+            ("52:54:00:00:77,/tmp/a,/tmp/b", "no hardware address"),
+            ("52:54:00:00:77:+a,/tmp/a,/tmp/b", "no hardware address"),
+            ("53:54:00:00:77:0a,/tmp/a,/tmp/b", "of one machine"),
+        ] {
+            let refused = text.parse::<Cable>().unwrap_err();
+            assert!(refused.contains(why), "{text}: {refused}");
+        }
+    }
 }

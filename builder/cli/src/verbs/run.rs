@@ -50,6 +50,8 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         isolated: args.isolated,
         reach: args.reach.map(relay).transpose()?,
         stick: args.stick.clone(),
+        cables: args.cable.clone(),
+        credentials: credentials(&args.credential)?,
     };
     let mut command = qemu.command(&board.qemu.program);
     command.args(machine.arguments());
@@ -75,6 +77,22 @@ pub fn run(session: &Session, args: &Run) -> Result<()> {
         bail!("QEMU ended with {status}");
     }
     Ok(())
+}
+
+fn credentials(files: &[(String, PathBuf)]) -> Result<Vec<(String, Vec<u8>)>> {
+    let read = |(name, path): &(String, PathBuf)| -> Result<_> {
+        let content = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        // What a table of the firmware has room for, with the other strings and in base64 (SMBIOS, section 5.2.1).
+        if content.len() > 40 << 10 {
+            bail!(
+                "{}: {} bytes are too many for a credential\n  help: 40 KiB at most",
+                path.display(),
+                content.len()
+            );
+        }
+        Ok((name.clone(), content))
+    };
+    files.iter().map(read).collect()
 }
 
 /// The command that QEMU starts for each connection to a port of this host.

@@ -99,17 +99,20 @@ fn pg_hba_conf(settings: &Settings) -> String {
         None => ("host", "trust"),
     };
     let bits = if settings.peer.address.is_ipv4() { 32 } else { 128 };
-    let (user, address) = (&settings.replication_user, settings.peer.address);
-    let line = |database| format!("{kind} {database} \"{user}\" {address}/{bits} {method}\n");
-    format!("# Written by the failover agent.\n{}{}", line("replication"), line("postgres"))
+    let address = settings.peer.address;
+    let line =
+        |database: &str, user: &str| format!("{kind} {database} \"{user}\" {address}/{bits} {method}\n");
+    let own = ["replication", "postgres"].map(|database| line(database, &settings.replication_user));
+    let clients = settings.clients.iter().map(|client| line(&format!("\"{client}\""), client));
+    format!("# Written by the failover agent.\n{}", own.into_iter().chain(clients).collect::<String>())
 }
 
 fn pg_ident_conf(settings: &Settings) -> String {
-    let peer = settings
-        .tls
-        .as_ref()
-        .map(|tls| format!("geminios \"{}\" {}\n", tls.peer_name, settings.replication_user));
-    format!("# Written by the failover agent.\n{}", peer.unwrap_or_default())
+    let users = std::iter::once(&settings.replication_user).chain(&settings.clients);
+    let peer = |tls: &crate::Tls| {
+        users.map(|user| format!("geminios \"{}\" {user}\n", tls.peer_name)).collect::<String>()
+    };
+    format!("# Written by the failover agent.\n{}", settings.tls.as_ref().map(peer).unwrap_or_default())
 }
 
 pub(crate) fn write(settings: &Settings, wait: Wait, epoch: u64) -> Result<(), Error> {

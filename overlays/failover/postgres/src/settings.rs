@@ -27,6 +27,8 @@ pub struct Settings {
     pub peer: Peer,
     /// Who replicates; the driver makes it on the leader.
     pub replication_user: String,
+    /// Who else comes from the peer: users of a database of their own name, such as Kine.
+    pub clients: Vec<String>,
     /// Both prove themselves with certificates; without this, each trusts the other's address. For tests only.
     pub tls: Option<Tls>,
     /// Megabytes of WAL that a standby may be behind before it has to be made anew.
@@ -115,6 +117,9 @@ impl Settings {
             if !plain(name) || name == crate::conf::NOBODY {
                 return Err(Error::Name(name.clone()));
             }
+        }
+        if let Some(name) = self.clients.iter().find(|name| !plain(name)) {
+            return Err(Error::Name(name.clone()));
         }
         if self.name == self.peer.name {
             return Err(Error::Name(self.name.clone()));

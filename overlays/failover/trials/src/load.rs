@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 
 use crate::choice::pace;
-use crate::command::{run, words};
+use crate::command::run;
 use crate::network::{Host, Network};
 
 /// Names a checker that was built before.
@@ -40,7 +40,7 @@ impl Load {
     /// # Errors
     /// The checker cannot be built or started.
     pub fn start(network: &Network, folder: &Path, kubeconfig: &Path) -> Result<Self> {
-        let checker = checker(folder)?;
+        let checker = checker()?;
         let history = folder.join("history.jsonl");
         let log = std::fs::File::create(folder.join("checker.log"))?;
         let mut command = network.at(Host::Client);
@@ -102,15 +102,9 @@ impl Drop for Load {
     }
 }
 
-fn checker(folder: &Path) -> Result<PathBuf> {
+fn checker() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os(VARIABLE) {
         return Ok(given.into());
     }
-    let built = folder.join("checker");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../checker");
-    let mut go = words("go build -o");
-    run(go.arg(&built).arg(".").env("CGO_ENABLED", "0").current_dir(source)).with_context(|| {
-        format!("the checker is built with Go\n  help: install it, or name a built checker in {VARIABLE}")
-    })?;
-    Ok(built)
+    geminios_qemu_tests::product().go_program("overlays/failover/checker", "checker").context(VARIABLE)
 }

@@ -241,6 +241,7 @@ fn driver(settings: &Settings, events: &Sender<Happened>) -> Result<Driver, Stri
         tls,
         slot_keep: wanted.slot_keep,
         initdb: wanted.initdb.clone(),
+        clients: wanted.clients.clone(),
         forks: geminios_failover_postgres::ForkLimits::default(),
         limits: geminios_failover_postgres::Limits::default(),
     };

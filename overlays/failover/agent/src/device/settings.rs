@@ -109,6 +109,9 @@ pub struct Postgresql {
     pub unit: Option<String>,
     /// User and group of the server where the agent is root.
     pub run_as: Option<(u32, u32)>,
+    /// Users that come from the other node to a database of their own name: `kine`.
+    #[serde(default)]
+    pub clients: Vec<String>,
     pub tls: Option<Tls>,
     /// Megabytes of WAL that are kept for a standby.
     #[serde(default = "slot_keep")]

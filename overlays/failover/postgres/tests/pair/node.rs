@@ -164,6 +164,7 @@ impl Node {
             tls: None,
             slot_keep: 32,
             initdb: None,
+            clients: Vec::new(),
             forks: ForkLimits { number: 2, bytes: 256 << 20 },
             limits: Limits {
                 poll: second / 10,

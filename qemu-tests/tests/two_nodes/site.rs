@@ -1,0 +1,246 @@
+//! What a person would write for two nodes: settings, keys, certificates. Each machine gets its files as one credential, from which
+//! systemd-tmpfiles makes them (tmpfiles.d(5), `f+~`).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use geminios_bootstrap::node::Node;
+use geminios_bootstrap::run::run;
+use geminios_bootstrap::state::State;
+use geminios_qemu_tests::{Product, state};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+/// The site's own.
+pub const ADDRESS: &str = "192.168.77.10";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    fn other(self) -> Side {
+        if self == Side::A { Side::B } else { Side::A }
+    }
+
+    fn name(self) -> &'static str {
+        if self == Side::A { "a" } else { "b" }
+    }
+
+    fn address(self) -> &'static str {
+        if self == Side::A { "192.168.77.11" } else { "192.168.77.12" }
+    }
+
+    fn mac(self) -> &'static str {
+        if self == Side::A { "52:54:00:00:77:0a" } else { "52:54:00:00:77:0b" }
+    }
+}
+
+pub struct Site {
+    disks: [TempDir; 2],
+    folder: TempDir,
+    witness: Child,
+    port: u16,
+}
+
+impl Site {
+    pub fn new(product: &Product) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let program = product.project.join("target/release/geminios-witness");
+        let [register, sites] = ["register", "sites"].map(|name| folder.path().join(name));
+        let witness = |verb: &[&str]| {
+            let mut command = Command::new(&program);
+            command.args(verb).arg("--dir").arg(&register).arg("--sites").arg(&sites);
+            command
+        };
+        let made = witness(&["add-site", "pair"]).status().with_context(|| program.display().to_string())?;
+        ensure!(made.success(), "the witness takes no site");
+        let listen = format!("127.0.0.1:{port}");
+        let witness = witness(&["serve", "--listen", &listen]).stdin(Stdio::null()).spawn()?;
+        let site = Site { disks: [state(product)?, state(product)?], folder, witness, port };
+        site.write()?;
+        Ok(site)
+    }
+
+    pub fn disk(&self, side: Side) -> &Path {
+        self.disks[side as usize].path()
+    }
+
+    pub fn options(&self, side: Side) -> Vec<String> {
+        let socket = |side: Side| self.folder.path().join(side.name()).display().to_string();
+        let cable = format!("{},{},{}", side.mac(), socket(side), socket(side.other()));
+        let files = format!("tmpfiles.extra={}", self.credential(side).display());
+        let words = ["--cable", &cable, "--credential", &files, "--reach", &self.port.to_string()];
+        words.map(str::to_owned).into()
+    }
+
+    fn credential(&self, side: Side) -> PathBuf {
+        self.folder.path().join(format!("files-{}", side.name()))
+    }
+
+    fn write(&self) -> Result<()> {
+        let mut key = [0; 32];
+        std::io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut key)?;
+        let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let witness = fs::read(self.folder.path().join("sites/pair.key"))?;
+        let shared = self.kubernetes()?;
+        let authority = Authority::new()?;
+        for side in [Side::A, Side::B] {
+            let mut files = Files::default();
+            network(&mut files, side);
+            files.folder("/var/lib/geminios", "0755", "root");
+            let own = "/var/lib/geminios/failover";
+            files.folder(own, "0700", "root");
+            files.file(&format!("{own}/settings.toml"), "0600", "root", settings(side).as_bytes());
+            files.file(&format!("{own}/key"), "0600", "root", key.as_bytes());
+            files.file(&format!("{own}/witness.key"), "0600", "root", &witness);
+            files.file(&format!("{own}/kine.env"), "0600", "root", kine(side).as_bytes());
+            files.folder("/var/lib/postgresql", "0750", "postgres");
+            files.folder("/var/lib/postgresql/17", "0750", "postgres");
+            // Each of the two programs has its copy of the node's key.
+            let certificate = authority.certify(side.name())?;
+            for (folder, user) in [("/var/lib/postgresql", "postgres"), ("/var/lib/geminios/kine", "kine")] {
+                files.folder(folder, "0750", user);
+                files.folder(&format!("{folder}/tls"), "0700", user);
+                let parts = [
+                    ("ca.crt", &authority.certificate),
+                    ("node.crt", &certificate.0),
+                    ("node.key", &certificate.1),
+                ];
+                for (name, content) in parts {
+                    files.file(&format!("{folder}/tls/{name}"), "0600", user, content.as_bytes());
+                }
+            }
+            files.folder("/var/lib/kubernetes", "0755", "root");
+            files.folder("/var/lib/kubernetes/pki", "0755", "root");
+            for (name, mode, content) in &shared {
+                files.file(&format!("/var/lib/kubernetes/{name}"), mode, "root", content);
+            }
+            let node = format!("NODE_NAME=node-{}\nNODE_IP={}\n", side.name(), side.address());
+            files.file("/var/lib/kubernetes/node.env", "0644", "root", node.as_bytes());
+            fs::write(self.credential(side), files.0)?;
+        }
+        Ok(())
+    }
+
+    /// Both nodes have one authority, one key for tokens and one for secrets.
+    fn kubernetes(&self) -> Result<Vec<(&'static str, &'static str, Vec<u8>)>> {
+        let root = self.folder.path().join("kubernetes");
+        fs::create_dir(&root)?;
+        let node = Node { name: "none".into(), ip: "192.0.2.1".parse()?, host: "none".into() };
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+        run(&State::new(&root, &[]), &node, now)?;
+        let files = [
+            ("pki/ca.crt", "0644"),
+            ("pki/ca.key", "0600"),
+            ("pki/front-proxy-ca.crt", "0644"),
+            ("pki/front-proxy-ca.key", "0600"),
+            ("pki/sa.key", "0600"),
+            ("pki/sa.pub", "0644"),
+            ("encryption.yaml", "0600"),
+        ];
+        files.iter().map(|(name, mode)| Ok((*name, *mode, fs::read(root.join(name))?))).collect()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.witness.kill();
+        let _ = self.witness.wait();
+    }
+}
+
+/// Lines for systemd-tmpfiles.
+#[derive(Default)]
+struct Files(String);
+
+impl Files {
+    fn folder(&mut self, path: &str, mode: &str, user: &str) {
+        let _ = writeln!(self.0, "d {path} {mode} {user} {user} -");
+    }
+
+    fn file(&mut self, path: &str, mode: &str, user: &str, content: &[u8]) {
+        let _ = writeln!(self.0, "f+~ {path} {mode} {user} {user} - {}", BASE64_STANDARD.encode(content));
+    }
+}
+
+/// Before systemd-networkd starts. The first port, to the host, keeps what it has.
+fn network(files: &mut Files, side: Side) {
+    let text = format!(
+        "[Match]\nMACAddress={}\n\n[Network]\nAddress={}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
+        side.mac(),
+        side.address()
+    );
+    files.folder("/run/systemd/network", "0755", "root");
+    files.file("/run/systemd/network/50-pair.network", "0644", "root", text.as_bytes());
+}
+
+fn kine(side: Side) -> String {
+    let tls = "/var/lib/geminios/kine/tls";
+    let (other, folder) = (side.other().address(), "/run/postgresql");
+    format!(
+        "PEER={other}\nKINE_ENDPOINT=postgres://kine@/kine?host={folder},{other}&target_session_attrs=primary&connect_timeout=5\
+         &sslmode=verify-ca&sslrootcert={tls}/ca.crt&sslcert={tls}/node.crt&sslkey={tls}/node.key\n"
+    )
+}
+
+/// Four times what a machine needs that is not emulated.
+fn settings(side: Side) -> String {
+    let (me, other) = (side.address(), side.other());
+    let binaries = "/usr/lib/postgresql/17/bin";
+    let tls = "/var/lib/postgresql/tls";
+    format!(
+        "me = '{}'\ndecides = 'witness'\nkey = '/var/lib/geminios/failover/key'\nstate = '/var/lib/geminios/failover'\n\
+         socket = '/run/geminios-failover/socket'\nfollow = '/usr/lib/geminios/follow-leader'\n\
+         [[path]]\nmine = '{me}:7946'\nother = '{}:7946'\n\
+         [address]\ninterface = 'enp0s4'\naddresses = ['{ADDRESS}/32']\n\
+         [watchdog]\ndevice = '/dev/watchdog0'\ntimeout = 5\n\
+         [witness]\nsite = 'pair'\n[witness.service]\naddress = '10.0.2.100:80'\nkey = '/var/lib/geminios/failover/witness.key'\n\
+         [postgresql]\ndata = '/var/lib/postgresql/17/main'\nown = '/var/lib/postgresql/17/failover'\nbinaries = '{binaries}'\n\
+         config = '/etc/postgresql/postgresql.conf'\nsocket = '/run/postgresql'\nlisten = '{me}'\npeer = '{}'\n\
+         unit = 'postgresql-led.service'\nrun-as = [920, 920]\nclients = ['kine']\n\
+         initdb = ['{binaries}/initdb', '--username=postgres', '--encoding=UTF8', '--locale-provider=builtin', \
+         '--builtin-locale=C.UTF-8', '--locale=C.UTF-8', '--data-checksums', '--auth=peer', '--pgdata']\n\
+         [postgresql.tls]\nauthority = '{tls}/ca.crt'\ncertificate = '{tls}/node.crt'\nkey = '{tls}/node.key'\npeer-name = '{}'\n\
+         [times]\nheartbeat = 500\npromise = 8000\ndrift = 160\nloss = 3000\nstart = 60000\n",
+        side.name(),
+        other.address(),
+        other.address(),
+        other.name(),
+    )
+}
+
+/// The site's, for PostgreSQL.
+struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let mut params = named("pair");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Ok(Authority { certificate: params.self_signed(&key)?.pem(), issuer: Issuer::new(params, key) })
+    }
+
+    /// Certificate and key.
+    fn certify(&self, name: &str) -> Result<(String, String)> {
+        let key = KeyPair::generate()?;
+        Ok((named(name).signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+    }
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
