@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// A program that is started again when it ends, as by `Restart=always`.
@@ -41,11 +41,19 @@ impl Unit {
             command: line.split_ascii_whitespace().map(str::to_owned).collect(),
             environment: value("Environment=").unwrap_or_default().split(' ').filter_map(pair).collect(),
             user,
-            pause: Duration::from_secs(
-                value("RestartSec=").and_then(|s| s.strip_suffix('s')?.parse().ok()).unwrap_or(1),
-            ),
+            pause: value("RestartSec=").map_or(Ok(Duration::from_millis(100)), pause)?,
             starts: true,
         })
+    }
+}
+
+/// `100ms` or `2s`; systemd.time(7) knows more.
+fn pause(text: &str) -> Result<Duration> {
+    let number = |text: &str| text.parse().with_context(|| format!("RestartSec={text}"));
+    match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(millis), _) => Ok(Duration::from_millis(number(millis)?)),
+        (_, Some(seconds)) => Ok(Duration::from_secs(number(seconds)?)),
+        _ => bail!("RestartSec={text}: neither ms nor s"),
     }
 }
 
