@@ -199,7 +199,8 @@ impl World {
             if self.judge.excused {
                 self.judge.done = true;
             } else {
-                self.judge.break_promise(|| "with all mended, no leader with a standby for 60 s".to_owned());
+                self.judge
+                    .break_promise(|| "with all mended, no leader with a standby for two minutes".to_owned());
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::stream::Link;
 use crate::time::{Event, MS, Micros, Needs, Queue, SECOND};
 use crate::witness::Witness;
 
+/// For so long nothing goes wrong, and a pair is to be there at the end: a machine may be switched off twice more, and starts for 20 s.
+const CALM: Micros = 120 * SECOND;
+
 pub const SIDES: [Side; 2] = [Side::A, Side::B];
 
 pub fn config(me: Side, decides: Decides) -> Config {
@@ -246,7 +249,7 @@ impl World {
         self.network.mend();
         self.witness.mend();
         self.fencing = Fencing::default();
-        self.judge.deadline = self.time + 60 * SECOND;
+        self.judge.deadline = self.time + CALM;
         for side in SIDES {
             self.thaw(side);
             let time = self.time;
@@ -254,7 +257,7 @@ impl World {
             (machine.disk.slow, machine.disk.full) = (0, 0);
             (machine.postgres.hangs, machine.postgres.broken) = (false, 0);
             if machine.locked {
-                self.judge.deadline = time + 90 * SECOND;
+                self.judge.deadline = time + CALM + 30 * SECOND;
                 self.after(30 * SECOND, Event::Unlock(side));
             } else {
                 self.power_on(side, 5 * SECOND);

@@ -7,7 +7,7 @@ impl Node {
     /// Goes on alone when the other node is lost; has it with it again when that has everything.
     pub(super) fn keep_company(&mut self, now: Instant, out: &mut Vec<Action>) {
         if !self.is_alone() {
-            if self.silent(now, self.config.loss) {
+            if self.has_lost_the_other(now) {
                 self.go_on_alone(now, out);
             } else if self.stored.decided && now >= self.peer.streamed + self.config.promise {
                 // It is there, but its PostgreSQL is not.
@@ -22,7 +22,7 @@ impl Node {
     pub(super) fn joins(&self, now: Instant) -> bool {
         self.is_alone()
             && self.stored.claim.is_none()
-            && !self.silent(now, self.config.loss)
+            && !self.has_lost_the_other(now)
             && self.peer.postgres() == Some(Postgres::Standby { streams: true })
             && self.agreed()
     }
@@ -74,7 +74,7 @@ impl Node {
     fn other_may_lead(&self, now: Instant) -> bool {
         !self.stored.record.alone
             && self.stored.decided
-            && !self.silent(now, self.config.loss)
+            && !self.has_lost_the_other(now)
             && matches!(self.peer.postgres(), Some(Postgres::Standby { .. }))
     }
 

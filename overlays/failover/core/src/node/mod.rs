@@ -224,6 +224,12 @@ impl Node {
         self.stored.claim.is_none() && self.fencing.is_none()
     }
 
+    /// The other node is not heard, or does not hear this one: then it has nothing of what is acknowledged from now on.
+    fn has_lost_the_other(&self, now: Instant) -> bool {
+        let Config { loss, heartbeat, .. } = self.config;
+        self.silent(now, loss) || now >= self.peer.answered + loss + 2 * heartbeat
+    }
+
     fn silent(&self, now: Instant, time: Millis) -> bool {
         now >= self.peer.heard + time
     }

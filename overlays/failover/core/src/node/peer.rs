@@ -21,6 +21,8 @@ pub(super) struct Peer {
     pub heard: Instant,
     /// When it was last seen to stream from here.
     pub streamed: Instant,
+    /// When the newest of our heartbeats was sent that it is known to have heard; when this node started if none is.
+    pub answered: Instant,
     /// It does nothing to lead before.
     pub consent: Instant,
     urgent: bool,
@@ -36,6 +38,7 @@ impl Peer {
             newest: None,
             heard: now,
             streamed: now,
+            answered: now,
             consent: 0,
             urgent: false,
         }
@@ -81,6 +84,9 @@ impl Node {
         if heartbeat.postgres == (Postgres::Standby { streams: true }) {
             self.peer.streamed = now;
         }
+        let answered = heartbeat.answers.filter(|(boot, _)| *boot == self.peer.boot);
+        let sent = answered.and_then(|(_, number)| self.peer.sent_at(number));
+        self.peer.answered = self.peer.answered.max(sent.unwrap_or(0));
         self.learn(&heartbeat.stored, out);
         if heartbeat.stored.record != self.stored.record {
             return;
@@ -88,8 +94,6 @@ impl Node {
         if heartbeat.stored.decided || self.stored.decided {
             self.granted = true;
         }
-        let answered = heartbeat.answers.filter(|(boot, _)| *boot == self.peer.boot);
-        let sent = answered.and_then(|(_, number)| self.peer.sent_at(number));
         if let Some(sent) = sent.filter(|_| self.leads() && heartbeat.consents) {
             self.peer.consent = self.peer.consent.max(sent + self.config.promise);
         }
