@@ -145,6 +145,15 @@ fn how_long_writes_wait() {
     }
 }
 
+/// It hears its standby, which says that it streams until its receiver gives up; and whose word nothing can be proposed to.
+#[test]
+fn a_leader_that_is_not_heard_goes_on_alone() {
+    for seed in 0..SEEDS / 25 {
+        let pause = times::pause(seed, Decides::Witness, times::Loss::NotHeard);
+        assert!(pause.is_some_and(|pause| pause < 4 * time::SECOND), "seed {seed}: {pause:?}");
+    }
+}
+
 #[test]
 fn one_seed_is_one_run() {
     for decides in SITES {

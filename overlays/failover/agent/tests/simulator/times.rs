@@ -12,16 +12,18 @@ pub enum Loss {
     AgentKilled,
     PostgresKilled,
     Cut,
+    NotHeard,
     StandbyOff,
     HandOver,
 }
 
-pub const LOSSES: [(Loss, &str); 7] = [
+pub const LOSSES: [(Loss, &str); 8] = [
     (Loss::LeaderOff, "the leader's machine goes off"),
     (Loss::LeaderStandsStill, "the leader's machine hangs"),
     (Loss::AgentKilled, "the leader's agent is killed"),
     (Loss::PostgresKilled, "the leader's PostgreSQL is killed"),
     (Loss::Cut, "both cables are cut"),
+    (Loss::NotHeard, "what the leader sends is lost"),
     (Loss::StandbyOff, "the standby's machine goes off"),
     (Loss::HandOver, "the role is handed over"),
 ];
@@ -50,6 +52,11 @@ impl World {
             Loss::AgentKilled => self.kill_agent(leader),
             Loss::PostgresKilled => self.crash_postgres(leader),
             Loss::Cut => self.network.cut = [[Micros::MAX; 2]; 2],
+            Loss::NotHeard => {
+                for cable in &mut self.network.cut {
+                    cable[leader.other() as usize] = Micros::MAX;
+                }
+            }
             Loss::HandOver => self.command(leader, geminios_failover_core::Command::HandOver),
         }
     }
