@@ -8,7 +8,7 @@ mod site;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use geminios_qemu_tests::{Device, product};
+use geminios_qemu_tests::{Device, Product, product};
 use serde_json::Value;
 
 use site::{ADDRESS, Side, Site};
@@ -22,10 +22,10 @@ struct Machine {
 }
 
 impl Machine {
-    fn power_on(site: &Site, side: Side) -> Result<Self> {
+    fn power_on(product: &Product, site: &Site, side: Side) -> Result<Self> {
         let options = site.options(side);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let mut device = Device::power_on_with(product(), site.disk(side), &options)?;
+        let mut device = Device::power_on_with(product, site.disk(side), &options)?;
         device.shell()?;
         Ok(Machine { side, device })
     }
@@ -67,9 +67,10 @@ impl Machine {
 #[test]
 #[ignore = "two machines under emulation, alone on the host"]
 fn one_of_two_loses_power_writes_go_on_and_it_returns() -> Result<()> {
-    let site = Site::new(product())?;
-    let mut a = Machine::power_on(&site, Side::A)?;
-    let mut b = Machine::power_on(&site, Side::B)?;
+    let product = product().with_overlays(&["failover"])?;
+    let site = Site::new(&product)?;
+    let mut a = Machine::power_on(&product, &site, Side::A)?;
+    let mut b = Machine::power_on(&product, &site, Side::B)?;
     a.until_role(&["leader"])?;
     b.until_role(&["standby"])?;
     a.kubectl("create configmap before --from-literal=by=pair")?;
@@ -88,7 +89,7 @@ fn one_of_two_loses_power_writes_go_on_and_it_returns() -> Result<()> {
     ensure!(read.trim().ends_with("pair"), "{read}");
     println!("{}", b.device.succeed("geminios-failover story")?);
 
-    let mut a = Machine::power_on(&site, Side::A)?;
+    let mut a = Machine::power_on(&product, &site, Side::A)?;
     a.until_role(&["standby"])?;
     b.until_role(&["leader"])?;
     let read = a.kubectl("get configmap during --output jsonpath={.data.by}")?;
