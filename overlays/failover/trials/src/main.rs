@@ -20,7 +20,7 @@ Each trial is done N times [default: 1] at one site, and its steps are printed w
 the history. Exit status: 0 all is as wanted; 1 something failed, or took longer.
 
   GEMINIOS_TRIALS_IMAGE    a built image: its .img, root.erofs, or a folder. Without it x86-edge is built
-  GEMINIOS_TRIALS_CHECKER  a built checker. Without it Go builds one
+  GEMINIOS_TRIALS_CHECKER  a built checker. Without it the image's Go compiles one
 ";
 
 fn main() -> ExitCode {
