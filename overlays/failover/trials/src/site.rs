@@ -91,19 +91,6 @@ impl Site {
         let (mine, other) = (node.host.address(), other.address());
         let digit = if node.host == Host::A { "a" } else { "b" };
         node.write("/etc/machine-id", &format!("{}\n", digit.repeat(32)), 0o444)?;
-        let of_image = |name: &str| fs::read_to_string(image.join("etc/postgresql").join(name));
-        let own = layout::OWN;
-        // Two Kines open up to 30 connections each.
-        let conf = format!(
-            "{}\nmax_connections = 100\ninclude '{own}/postgresql.conf'\n",
-            of_image("postgresql.conf")?
-        );
-        node.write(&format!("{}/postgresql.conf", layout::CONFIG), &conf, 0o644)?;
-        let kine = format!("host kine kine {other}/32 trust\n");
-        let hba = format!("{}\n{kine}include {own}/pg_hba.conf\n", of_image("pg_hba.conf")?);
-        node.write(&format!("{}/pg_hba.conf", layout::CONFIG), &hba, 0o644)?;
-        let ident = format!("{}\ninclude {own}/pg_ident.conf\n", of_image("pg_ident.conf")?);
-        node.write(&format!("{}/pg_ident.conf", layout::CONFIG), &ident, 0o644)?;
         let how = if choice::kine() == Kine::Cut { "cut" } else { "restart" };
         let follow = format!("#!/bin/sh\nexec /opt/failover-trials follow {how} {other} \"$@\"\n");
         node.write(layout::FOLLOW, &follow, 0o755)?;
@@ -319,7 +306,7 @@ fn settings(me: &str, mine: &str, other: &str, user: u32) -> String {
          [address]\ninterface = 'eth0'\naddresses = ['{ADDRESS}/32']\n\
          [witness]\nsite = 'trial'\n[witness.service]\naddress = '{witness}:{PORT}'\nkey = '{witness_key}'\n\
          [postgresql]\ndata = '{data}'\nown = '{own}'\nbinaries = '{binaries}'\nconfig = '{config}/postgresql.conf'\n\
-         socket = '/run/postgresql'\nlisten = '{mine}'\npeer = '{other}'\nrun-as = [{user}, {user}]\nslot-keep = 64\n\
+         socket = '/run/postgresql'\nlisten = '{mine}'\npeer = '{other}'\nrun-as = [{user}, {user}]\nslot-keep = 64\nclients = ['kine']\n\
          initdb = ['{binaries}/initdb', '--username=postgres', '--encoding=UTF8', '--locale-provider=builtin', \
          '--builtin-locale=C.UTF-8', '--locale=C.UTF-8', '--data-checksums', '--auth=peer', '--pgdata']\n\
          [times]\npromise = {promise}\ndrift = {drift}\nloss = {loss}\nstart = {start}\n"

@@ -23,7 +23,8 @@ pub enum Question {
     Story,
     Metrics,
     HandOver,
-    Lead { vouch: String },
+    /// The person has vouched for it.
+    Lead,
 }
 
 /// # Errors
@@ -35,7 +36,7 @@ pub fn parse(line: &str) -> Result<Question, String> {
         (Some("story"), None, _) => Question::Story,
         (Some("metrics"), None, _) => Question::Metrics,
         (Some("hand-over"), None, _) => Question::HandOver,
-        (Some("lead"), Some(vouch), None) if vouch == VOUCH => Question::Lead { vouch: vouch.to_owned() },
+        (Some("lead"), Some(VOUCH), None) => Question::Lead,
         (Some("lead"), _, _) => {
             return Err(format!("`lead` needs the word {VOUCH}: nothing else keeps both nodes from leading"));
         }

@@ -24,7 +24,7 @@ use super::ways::Ways;
 use super::witness::Asker;
 use super::{Happened, now};
 
-/// Of the program that follows the leader: it restarts Kine.
+/// Of the program that follows the leader.
 const FOLLOW: Duration = Duration::from_secs(60);
 
 pub struct Device {

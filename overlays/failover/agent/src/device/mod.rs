@@ -165,7 +165,7 @@ fn answer(
         Question::Status => serde_json::to_string(&agent.status(now())).map_err(|error| error.to_string())?,
         Question::Story => device.story.to_json(),
         Question::Metrics => story::metrics(&agent.status(now()), &device.metrics(), &device.story),
-        Question::HandOver | Question::Lead { .. } => {
+        Question::HandOver | Question::Lead => {
             let command = if question == Question::HandOver { Command::HandOver } else { Command::Lead };
             device.refusal = None;
             agent.step(now(), Input::Command(command), device).map_err(|ended| ended.to_string())?;
