@@ -1,5 +1,4 @@
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -108,12 +107,19 @@ impl Cluster {
 fn kubectl(product: &Product) -> Result<PathBuf> {
     let folder = tempfile::Builder::new().prefix("kubectl-").tempdir_in(product.project.join("target"))?;
     let path = folder.path().join("kubectl");
-    let output = product.command("inspect").arg(&product.out).args(["--read", "/usr/bin/kube"]).output()?;
+    // A copy that another process writes: what this one had open for writing while another test starts a program cannot be run
+    // ("text file busy").
+    let file = std::fs::File::create(folder.path().join("read"))?;
+    let mut inspect = product.command("inspect");
+    let output = inspect.arg(&product.out).args(["--read", "/usr/bin/kube"]).stdout(file).output()?;
     if !output.status.success() {
         bail!("the image has no kubectl: {}", String::from_utf8_lossy(&output.stderr));
     }
-    std::fs::write(&path, output.stdout)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
+    let installed =
+        std::process::Command::new("install").arg(folder.path().join("read")).arg(&path).status()?;
+    if !installed.success() {
+        bail!("kubectl was not installed");
+    }
     let to = product.project.join("target/qemu-tests/kubectl");
     // Renamed over: another test may be running the one that is there.
     std::fs::rename(&path, &to)?;

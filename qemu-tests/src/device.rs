@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::product::Product;
 
 /// Longer than any boot or command takes under emulation on a busy machine: a guard against hangs, no measure.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// One machine, started by `geminios run`, with us at its console.
 pub struct Device {

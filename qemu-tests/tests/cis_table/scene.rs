@@ -120,7 +120,15 @@ impl Scene {
     }
 
     fn program(&self, name: &str, body: &str) -> Result<()> {
-        self.file(&format!("bin/{name}"), &format!("#!/bin/sh\n{body}\n"), 0o755)
+        self.file(name, &format!("#!/bin/sh\n{body}\n"), 0o644)?;
+        // A copy that another process made: what this one had open for writing while another test started a program cannot be
+        // run ("text file busy").
+        let copied = Command::new("install")
+            .arg("-D")
+            .args([self.path(name), self.path(&format!("bin/{name}"))])
+            .status()?;
+        ensure!(copied.success(), "{name} was not copied");
+        Ok(())
     }
 
     fn process(&self, id: u32, command: &str) -> Result<()> {

@@ -1,5 +1,4 @@
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -43,9 +42,13 @@ fn lock(crates: &[(&str, Digest)]) -> Locked {
 /// A cargo whose `fetch` runs this shell script; `$CARGO_HOME` is its folder.
 fn host(folder: &Path, script: &str) -> HostCargo {
     let program = folder.join("cargo");
-    let mut file = File::create(&program).unwrap();
-    writeln!(file, "#!/bin/sh\n{script}").unwrap();
-    file.set_permissions(fs::Permissions::from_mode(0o755)).unwrap();
+    // Another process writes it: what this one has open for writing while another test starts a program cannot be run
+    // ("text file busy").
+    let mut install = std::process::Command::new("install");
+    install.args(["-m", "0755", "/dev/stdin"]).arg(&program).stdin(std::process::Stdio::piped());
+    let mut child = install.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "#!/bin/sh\n{script}").unwrap();
+    assert!(child.wait().unwrap().success());
     let cache = folder.join("registry/cache/crates.example-1");
     fs::create_dir_all(&cache).unwrap();
     HostCargo { program, home: folder.to_owned() }

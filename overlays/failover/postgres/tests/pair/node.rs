@@ -295,8 +295,9 @@ impl Node {
         self.restore(name);
         fs::remove_file(&path).unwrap();
         let data = self.settings.data.display();
+        let text = path.with_extension("text");
         fs::write(
-            &path,
+            &text,
             format!(
                 "#!/bin/sh\nREAL={}\nDATA={data}\nOWN={}\n{script}\n",
                 real.display(),
@@ -304,7 +305,9 @@ impl Node {
             ),
         )
         .unwrap();
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        // A copy that another process made: what this one had open for writing while another test started a program cannot be
+        // run ("text file busy").
+        assert!(std::process::Command::new("install").args([&text, &path]).status().unwrap().success());
     }
 
     pub fn restore(&self, name: &str) {

@@ -1,6 +1,5 @@
 //! When a system is healthy, and what its checks ask.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use geminios_updater::health::{Checks, Config, Next, Trial, Verdict};
@@ -123,9 +122,17 @@ fn what_the_image_has_not_is_not_asked() {
 fn commands_of_the_owner() {
     let world = well();
     let add = |name: &str, script: &str, mode: u32| {
-        world.write(&format!("/var/lib/geminios/health.d/{name}"), &format!("#!/bin/sh\n{script}\n"));
-        let path = world.path("/var/lib/geminios/health.d").join(name);
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        world.write(&format!("/var/lib/geminios/{name}"), &format!("#!/bin/sh\n{script}\n"));
+        let folder = world.path("/var/lib/geminios/health.d");
+        // A copy that another process made: what this one had open for writing while another test started a program cannot be
+        // run ("text file busy").
+        let mut install = std::process::Command::new("install");
+        install
+            .arg("-D")
+            .arg(format!("--mode={mode:o}"))
+            .arg(folder.with_file_name(name))
+            .arg(folder.join(name));
+        assert!(install.status().unwrap().success());
     };
     let of_scripts = || {
         let host = Host { commands: Box::new(Programs), ..world.host() };
