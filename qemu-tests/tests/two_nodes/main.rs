@@ -7,7 +7,7 @@ mod site;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use geminios_qemu_tests::{Device, Product, product};
 use serde_json::Value;
 
@@ -35,6 +35,11 @@ impl Machine {
         let output = self.device.command("geminios-failover status 2>/dev/null")?;
         let status: Value = serde_json::from_str(output.text.trim()).unwrap_or_default();
         Ok(status["role"].as_str().unwrap_or("none").to_owned())
+    }
+
+    fn epoch(&mut self) -> Result<u64> {
+        let status: Value = serde_json::from_str(self.device.succeed("geminios-failover status")?.trim())?;
+        status["stored"]["record"]["epoch"].as_u64().context("no epoch")
     }
 
     fn until_role(&mut self, wanted: &[&str]) -> Result<String> {
@@ -92,9 +97,16 @@ fn one_of_two_loses_power_writes_go_on_and_it_returns() -> Result<()> {
     let mut a = Machine::power_on(&product, &site, Side::A)?;
     a.until_role(&["standby"])?;
     b.until_role(&["leader"])?;
+    let before = b.epoch()?;
+    for jump in ["2 hours ago", "4 hours"] {
+        b.device.succeed(&format!("date --set '{jump}'"))?;
+        b.kubectl(&format!("create configmap jump-{} --from-literal=by=b", jump.len()))?;
+    }
+    ensure!(b.epoch()? == before && b.role()? == "leader", "the leader's clock jumped, and the role went");
     let read = a.kubectl("get configmap during --output jsonpath={.data.by}")?;
     ensure!(read.trim().ends_with('b'), "{read}");
 
+    b.device.succeed("date --set '2 hours ago'")?;
     b.device.succeed("geminios-failover hand-over")?;
     a.until_role(&["leader", "leader-alone"])?;
     a.kubectl("create configmap after --from-literal=by=a")?;

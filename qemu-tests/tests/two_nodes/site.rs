@@ -17,6 +17,11 @@ use tempfile::TempDir;
 
 /// The site's own.
 pub const ADDRESS: &str = "192.168.77.10";
+/// Of each machine, to the other one.
+const PORT: &str = "pair0";
+
+/// What a machine is given: systemd.system-credentials(7).
+const CREDENTIALS: [&str; 3] = ["tmpfiles.extra", "network.link.10-pair", "network.network.50-pair"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -76,13 +81,18 @@ impl Site {
     pub fn options(&self, side: Side) -> Vec<String> {
         let socket = |side: Side| self.folder.path().join(side.name()).display().to_string();
         let cable = format!("{},{},{}", side.mac(), socket(side), socket(side.other()));
-        let files = format!("tmpfiles.extra={}", self.credential(side).display());
-        let words = ["--cable", &cable, "--credential", &files, "--reach", &self.port.to_string()];
-        words.map(str::to_owned).into()
+        let mut options = ["--cable", &cable, "--reach", &self.port.to_string()].map(str::to_owned).to_vec();
+        for name in CREDENTIALS {
+            options.extend([
+                "--credential".to_owned(),
+                format!("{name}={}", self.credential(side, name).display()),
+            ]);
+        }
+        options
     }
 
-    fn credential(&self, side: Side) -> PathBuf {
-        self.folder.path().join(format!("files-{}", side.name()))
+    fn credential(&self, side: Side, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{}-{name}", side.name()))
     }
 
     fn write(&self) -> Result<()> {
@@ -94,7 +104,6 @@ impl Site {
         let authority = Authority::new()?;
         for side in [Side::A, Side::B] {
             let mut files = Files::default();
-            network(&mut files, side);
             files.folder("/var/lib/geminios", "0755", "root");
             let own = "/var/lib/geminios/failover";
             files.folder(own, "0700", "root");
@@ -125,7 +134,10 @@ impl Site {
             }
             let node = format!("NODE_NAME=node-{}\nNODE_IP={}\n", side.name(), side.address());
             files.file("/var/lib/kubernetes/node.env", "0644", "root", node.as_bytes());
-            fs::write(self.credential(side), files.0)?;
+            fs::write(self.credential(side, "tmpfiles.extra"), files.0)?;
+            for (name, text) in network(side) {
+                fs::write(self.credential(side, name), text)?;
+            }
         }
         Ok(())
     }
@@ -171,15 +183,16 @@ impl Files {
     }
 }
 
-/// Before systemd-networkd starts. The first port, to the host, keeps what it has.
-fn network(files: &mut Files, side: Side) {
-    let text = format!(
-        "[Match]\nMACAddress={}\n\n[Network]\nAddress={}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
-        side.mac(),
-        side.address()
-    );
-    files.folder("/run/systemd/network", "0755", "root");
-    files.file("/run/systemd/network/50-pair.network", "0644", "root", text.as_bytes());
+/// The second port, for systemd-network-generator(8): it is there before systemd-networkd starts. The first one, to the host, keeps what it
+/// has.
+fn network(side: Side) -> [(&'static str, String); 2] {
+    let matches = format!("[Match]\nMACAddress={}\n\n", side.mac());
+    let address =
+        format!("[Network]\nAddress={}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n", side.address());
+    [
+        ("network.link.10-pair", format!("{matches}[Link]\nName={PORT}\n")),
+        ("network.network.50-pair", matches + &address),
+    ]
 }
 
 fn kine(side: Side) -> String {
@@ -200,7 +213,7 @@ fn settings(side: Side) -> String {
         "me = '{}'\ndecides = 'witness'\nkey = '/var/lib/geminios/failover/key'\nstate = '/var/lib/geminios/failover'\n\
          socket = '/run/geminios-failover/socket'\nfollow = '/usr/lib/geminios/follow-leader'\n\
          [[path]]\nmine = '{me}:7946'\nother = '{}:7946'\n\
-         [address]\ninterface = 'enp0s4'\naddresses = ['{ADDRESS}/32']\n\
+         [address]\ninterface = '{PORT}'\naddresses = ['{ADDRESS}/32']\n\
          [watchdog]\ndevice = '/dev/watchdog0'\ntimeout = 5\n\
          [witness]\nsite = 'pair'\n[witness.service]\naddress = '10.0.2.100:80'\nkey = '/var/lib/geminios/failover/witness.key'\n\
          [postgresql]\ndata = '/var/lib/postgresql/17/main'\nown = '/var/lib/postgresql/17/failover'\nbinaries = '{binaries}'\n\
@@ -209,7 +222,7 @@ fn settings(side: Side) -> String {
          initdb = ['{binaries}/initdb', '--username=postgres', '--encoding=UTF8', '--locale-provider=builtin', \
          '--builtin-locale=C.UTF-8', '--locale=C.UTF-8', '--data-checksums', '--auth=peer', '--pgdata']\n\
          [postgresql.tls]\nauthority = '{tls}/ca.crt'\ncertificate = '{tls}/node.crt'\nkey = '{tls}/node.key'\npeer-name = '{}'\n\
-         [times]\nheartbeat = 500\npromise = 8000\ndrift = 160\nloss = 3000\nstart = 60000\n",
+         [times]\nheartbeat = 500\npromise = 8000\ndrift = 160\nloss = 3000\nstart = 60000\ndisk = 60000\n",
         side.name(),
         other.address(),
         other.address(),

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use geminios_failover_core::{
-    Action, Answer, Command, Config, Event, Goal, Instant, Node, Postgres, Record, Refusal, Request, Side,
-    Stored,
+    Action, Answer, By, Command, Config, Event, Goal, Instant, Node, Postgres, Record, Refusal, Request,
+    Side, Stored,
 };
 
 use crate::line::{Key, Line, Refused};
@@ -29,8 +29,8 @@ pub trait Hands {
     /// The virtual address is this node's in this epoch, or is gone from here.
     fn serve(&mut self, epoch: Option<u64>);
     fn feed(&mut self, until: Option<Instant>);
-    /// This side leads in this epoch, and PostgreSQL takes writes there: Kine has to go there.
-    fn leads(&mut self, epoch: u64, side: Side);
+    /// This side leads in this epoch, and PostgreSQL takes writes there: Kine has to go there. `by`: whoever decided it named it.
+    fn leads(&mut self, epoch: u64, side: Side, by: By);
     fn tell(&mut self, told: Told);
 }
 
@@ -196,7 +196,7 @@ impl Agent {
         };
         if let Some((epoch, side)) = led.filter(|led| Some(*led) != self.led) {
             self.led = led;
-            hands.leads(epoch, side);
+            hands.leads(epoch, side, record.by);
         }
     }
 

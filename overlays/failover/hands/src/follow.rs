@@ -15,7 +15,7 @@ const OUTPUT: usize = 16 << 10;
 /// Between the end of a run that failed and the next one; doubled each time up to the second.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
-/// Runs `PROGRAM lead EPOCH ADDRESS` where this node leads, and `PROGRAM follow EPOCH ADDRESS` where the other one does. It is run again
+/// Runs `PROGRAM lead EPOCH ADDRESS HOW` where this node leads, and `PROGRAM follow …` where the other one does; HOW that was decided. It is run again
 /// until it ends with 0, and killed, with its process group, at its deadline or when the leader changes again: it must bear
 /// that, and to be run twice. Runs never overlap.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ struct Leader {
     epoch: u64,
     address: IpAddr,
     me: bool,
+    how: &'static str,
 }
 
 #[derive(Debug, Default)]
@@ -62,8 +63,8 @@ impl Follow {
     }
 
     /// The newest epoch wins; what is older than one that was said before is not done. Returns at once.
-    pub fn lead(&self, epoch: u64, address: IpAddr, me: bool) {
-        let wanted = Leader { epoch, address, me };
+    pub fn lead(&self, epoch: u64, address: IpAddr, me: bool, how: &'static str) {
+        let wanted = Leader { epoch, address, me, how };
         let mut state = self.shared.lock();
         if state.wanted == Some(wanted) || state.wanted.is_some_and(|before| before.epoch > epoch) {
             return;
@@ -146,7 +147,7 @@ fn work(shared: &Shared, program: &Path, deadline: Duration, tell: &Tell) {
 fn once(program: &Path, leader: Leader, deadline: Duration, cancel: &Cancel) -> Result<(), String> {
     let mut command = Command::new(program);
     command.arg(if leader.me { "lead" } else { "follow" });
-    command.args([leader.epoch.to_string(), leader.address.to_string()]);
+    command.args([&leader.epoch.to_string(), &leader.address.to_string(), leader.how]);
     let limits = Limits { until: Instant::now() + deadline, output: OUTPUT, strict: false };
     let ran = run(command, b"", &limits, cancel)
         .map_err(|error| format!("cannot be run: {error}; is it there and executable?"))?;

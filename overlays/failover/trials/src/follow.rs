@@ -37,19 +37,25 @@ impl Kine {
 
 const LOCAL: &str = "postgres://kine@/kine?host=/run/postgresql";
 
-/// `PROGRAM lead|follow EPOCH ADDRESS`, behind how Kine follows, `cut PEER` or `restart PEER`.
+/// What a device does too, for a leader that a person named.
+const NAMED: &str = include_str!("../../rootfs/usr/share/kine/named-leader.sql");
+
+/// `PROGRAM lead|follow EPOCH ADDRESS HOW`, behind how Kine follows, `cut PEER` or `restart PEER`.
 ///
 /// # Errors
 /// Wrong words; the database cannot be made; the first process does not obey.
 pub fn run(words: &[&str]) -> Result<()> {
-    let [how, peer, role, epoch, address] = words else {
-        bail!("{words:?}: not `HOW PEER lead|follow EPOCH ADDRESS`")
+    let [how, peer, role, epoch, address, by] = words else {
+        bail!("{words:?}: not `HOW PEER lead|follow EPOCH ADDRESS HOW`")
     };
     let leads = *role == "lead";
     if leads && *epoch == "1" {
         make_database()?;
     }
-    note(&format!("follow: {role} {epoch} {address}"));
+    note(&format!("follow: {role} {epoch} {address} by {by}"));
+    if *by == "person" {
+        begin_anew(epoch, leads)?;
+    }
     let remote = format!("postgres://kine@{address}:5432/kine?sslmode=disable");
     match (*how, leads) {
         ("cut", false) => Ok(()),
@@ -76,8 +82,7 @@ pub fn run(words: &[&str]) -> Result<()> {
     }
 }
 
-/// It changes nothing where both are there.
-fn make_database() -> Result<()> {
+fn psql(database: &str) -> Command {
     let mut psql = Command::new("/usr/bin/psql");
     psql.args([
         "--no-psqlrc",
@@ -85,8 +90,31 @@ fn make_database() -> Result<()> {
         "--set=ON_ERROR_STOP=1",
         "--host=/run/postgresql",
         "--username=postgres",
+        "--dbname",
+        database,
     ]);
-    crate::command::run(psql.args(["--dbname=postgres", "--file=/usr/share/kine/database.sql"])).map(drop)
+    psql
+}
+
+/// It changes nothing where both are there.
+fn make_database() -> Result<()> {
+    crate::command::run(psql("postgres").arg("--file=/usr/share/kine/database.sql")).map(drop)
+}
+
+/// Kine and API server forget what the leader may not have. Once an epoch, as an agent that starts again says it again.
+fn begin_anew(epoch: &str, leads: bool) -> Result<()> {
+    let (done, control) = (Path::new("/run/named-leader"), Path::new(layout::CONTROL));
+    if std::fs::read_to_string(done).is_ok_and(|before| before == epoch) {
+        return Ok(());
+    }
+    order(control, "stop kine")?;
+    if leads {
+        crate::command::feed(psql("kine").arg(format!("--set=epoch={epoch}")), NAMED)?;
+    }
+    order(control, "start kine")?;
+    // It starts again by itself.
+    let _ = order(control, "kill kube-apiserver");
+    Ok(std::fs::write(done, epoch)?)
 }
 
 fn point(endpoint: &str) -> Result<()> {

@@ -148,8 +148,9 @@ fn obey(line: &str, shared: &Shared) -> Result<String> {
         ["stop", name] => {
             let unit = unit(&mut units, name)?;
             unit.wanted = false;
+            // Nothing here keeps anything, and an orderly end would wait for watches.
             if let Some(pid) = unit.pid {
-                kill_process(pid, Signal::TERM)?;
+                kill_process(pid, Signal::KILL)?;
             }
         }
         ["start", name] => {
@@ -174,6 +175,8 @@ fn obey(line: &str, shared: &Shared) -> Result<String> {
                 None => start(unit),
             }
         }
+        // Nothing runs on without the first process.
+        ["off"] => std::process::exit(0),
         _ => bail!("{line:?} is no order"),
     }
     Ok(String::new())

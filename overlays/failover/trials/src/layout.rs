@@ -12,6 +12,11 @@ pub const KEY: &str = "/var/trial/site.key";
 pub const WITNESS_KEY: &str = "/var/trial/witness.key";
 /// When programs began and ended, and what the one that follows the leader did.
 pub const LOG: &str = "/var/trial/machine.log";
+/// How what has power over this machine behaves: see [`crate::bmc`].
+pub const BMC: &str = "/var/trial/bmc";
+/// Where a machine that has power over the other one reaches it: that one's `/var/trial`.
+pub const OTHER: &str = "/run/other";
+pub const FENCE: &str = "/var/trial/fence";
 pub const LOGS: &str = "/var/log";
 pub const STATE: &str = "/var/lib/geminios-failover";
 pub const KUBERNETES: &str = "/var/lib/kubernetes";

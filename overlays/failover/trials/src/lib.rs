@@ -3,8 +3,11 @@
 //! systemd and without a kernel of their own.
 #![forbid(unsafe_code)]
 
+pub mod bmc;
 pub mod choice;
 pub mod command;
+mod configure;
+pub mod detour;
 pub mod follow;
 pub mod image;
 pub mod init;
@@ -15,6 +18,8 @@ pub mod node;
 pub mod round;
 pub mod scenario;
 pub mod site;
+pub mod sort;
 pub mod story;
 pub mod table;
 mod unit;
+mod volume;

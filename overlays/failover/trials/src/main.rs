@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use geminios_failover_trials::round::{round, tell};
 use geminios_failover_trials::site::Site;
 use geminios_failover_trials::table::{Row, table};
-use geminios_failover_trials::{follow, init, scenario};
+use geminios_failover_trials::{bmc, detour, follow, init, scenario};
 
 const HELP: &str = "\
 Trials of the failover agent on this machine, with all that it really drives. Needs root.
@@ -16,8 +16,8 @@ Trials of the failover agent on this machine, with all that it really drives. Ne
 usage: failover-trials run [--rounds N] [--stories] [--keep] [TRIAL...]
        failover-trials list
 
-Each trial is done N times [default: 1] at one site, and its steps are printed with --stories; --keep keeps the site's folder. In the end a table of figures, and what the checker says of
-the history. Exit status: 0 all is as wanted; 1 something failed, or took longer.
+Each trial is done N times [default: 1], all of one sort at one site, and its steps are printed with --stories; --keep keeps the
+site's folder. After each site, what the checker says of its history; in the end a table of figures. Exit status: 0 all is as wanted; 1 something failed, or took longer.
 
   GEMINIOS_TRIALS_IMAGE    a built image: its .img, root.erofs, or a folder. Without it x86-edge is built
   GEMINIOS_TRIALS_CHECKER  a built checker. Without it the image's Go compiles one
@@ -29,8 +29,10 @@ fn main() -> ExitCode {
     let done = match plain.as_slice() {
         ["init"] => init::run().map(|()| true),
         ["follow", rest @ ..] => follow::run(rest).map(|()| true),
+        ["detour", rest @ ..] => detour::run(rest).map(|()| true),
+        ["power-off"] => bmc::off().map(|()| true),
         ["list"] => {
-            scenario::ALL.iter().for_each(|scenario| say(scenario.name));
+            scenario::all().iter().for_each(|scenario| say(scenario.name));
             Ok(true)
         }
         ["run", rest @ ..] => run(rest),
@@ -63,23 +65,30 @@ fn run(words: &[&str]) -> Result<bool> {
             name => names.push(name.to_owned()),
         }
     }
-    let scenarios = scenario::named(&names)?;
-    let mut site = Site::up()?;
-    let mut rows = Vec::new();
-    let tried = trials(&mut site, &scenarios, rounds, stories, &mut rows);
-    say(&table(&rows));
-    if let Err(error) = tried {
-        bail!("{error:#}\nall of it is in {}", site.keep().display());
+    let mut all = Vec::new();
+    for (sort, scenarios) in scenario::by_site(&scenario::named(&names)?) {
+        let mut site = Site::up(sort)?;
+        let mut rows = Vec::new();
+        let tried = trials(&mut site, &scenarios, rounds, stories, &mut rows);
+        all.append(&mut rows);
+        if let Err(error) = tried {
+            say(&table(&all));
+            bail!("{error:#}\nall of it is in {}", site.keep().display());
+        }
+        let load = site.load.take().context("there is no client")?;
+        match load.judge(&site.network) {
+            Ok(report) => say(&report),
+            Err(error) => {
+                say(&table(&all));
+                bail!("{error:#}\nall of it is in {}", site.keep().display());
+            }
+        }
+        if keep {
+            say(&format!("all of it is in {}", site.keep().display()));
+        }
     }
-    let load = site.load.take().context("there is no client")?;
-    match load.judge(&site.network) {
-        Ok(report) => say(&report),
-        Err(error) => bail!("{error:#}\nall of it is in {}", site.keep().display()),
-    }
-    if keep {
-        say(&format!("all of it is in {}", site.keep().display()));
-    }
-    Ok(rows.iter().all(Row::is_good))
+    say(&table(&all));
+    Ok(all.iter().all(Row::is_good))
 }
 
 /// A round that fails ends all: the site may not be whole any more.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 use crate::command::{feed, run, words};
 
@@ -58,6 +60,7 @@ const PREFIX: &str = "failover-trials-";
 pub struct Network {
     prefix: String,
     root: PathBuf,
+    detour: Option<(Host, Child)>,
 }
 
 impl Network {
@@ -67,7 +70,11 @@ impl Network {
     /// The machine or its user may not do this.
     pub fn make(root: &Path) -> Result<Self> {
         remove_left_over();
-        let network = Network { prefix: format!("{PREFIX}{}", std::process::id()), root: root.to_owned() };
+        let network = Network {
+            prefix: format!("{PREFIX}{}", std::process::id()),
+            root: root.to_owned(),
+            detour: None,
+        };
         let hub = network.hub();
         run(&mut words(&format!("ip netns add {hub}")))?;
         network.ip("link add br0 type bridge forward_delay 0")?;
@@ -125,6 +132,48 @@ impl Network {
         self.ip(&format!("link set p-{} {}", host.name(), if is_in { "up" } else { "down" })).map(drop)
     }
 
+    /// All that goes to and comes from this host takes a way that takes longer, and brings it once more after `again`. `program` is this one.
+    ///
+    /// # Errors
+    /// See [`run`]; no TAP ports can be made.
+    pub fn detour(
+        &mut self,
+        host: Host,
+        late: Duration,
+        again: Option<Duration>,
+        program: &Path,
+    ) -> Result<()> {
+        let mut command =
+            words(&format!("setpriv --pdeathsig KILL nsenter --net=/run/netns/{} --", self.hub()));
+        command.arg(program).args(["detour", "near", "far"]);
+        command.args([Some(late), again].into_iter().flatten().map(|time| time.as_millis().to_string()));
+        self.detour = Some((host, command.stdin(Stdio::null()).spawn().context("nsenter")?));
+        let begun = Instant::now();
+        while self.ip("link show far").is_err() {
+            if begun.elapsed() > Duration::from_secs(10) {
+                bail!("there are no TAP ports");
+            }
+            sleep(Duration::from_millis(20));
+        }
+        self.ip("link add br1 type bridge forward_delay 0")?;
+        for line in ["br1 up", "near master br1 up", "far master br0 up"] {
+            self.ip(&format!("link set {line}"))?;
+        }
+        self.ip(&format!("link set p-{} master br1", host.name())).map(drop)
+    }
+
+    /// Ends the detour.
+    ///
+    /// # Errors
+    /// See [`run`].
+    pub fn straight(&mut self) -> Result<()> {
+        let Some((host, mut way)) = self.detour.take() else { return Ok(()) };
+        self.ip(&format!("link set p-{} master br0", host.name()))?;
+        way.kill()?;
+        way.wait()?;
+        self.ip("link delete br1").map(drop)
+    }
+
     /// These losses, and no others.
     ///
     /// # Errors
@@ -164,6 +213,7 @@ fn remove_left_over() {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        let _ = self.straight();
         let names = Host::ALL.map(|host| self.namespace(host));
         for name in names.iter().chain([&self.hub()]) {
             let _ = run(&mut words(&format!("ip netns delete {name}")));

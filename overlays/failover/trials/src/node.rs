@@ -34,6 +34,7 @@ mount --bind -o ro $PROGRAMS root/opt
 mkdir -m 755 root/run/kine root/run/postgresql
 chown 921:921 root/run/kine
 chown 920:920 root/run/postgresql
+[ -z $OTHER ] || { mkdir root/run/other; mount --bind $OTHER root/run/other; }
 exec chroot root \"$@\"";
 
 pub struct Node {
@@ -41,6 +42,8 @@ pub struct Node {
     disk: PathBuf,
     image: PathBuf,
     programs: PathBuf,
+    /// The disk of the machine that this one can switch off.
+    other: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -50,7 +53,14 @@ impl Node {
     /// # Errors
     /// The folders cannot be made.
     pub fn new(host: Host, disk: PathBuf, image: &Path, programs: &Path) -> Result<Self> {
-        let node = Node { host, disk, image: image.to_owned(), programs: programs.to_owned(), child: None };
+        let node = Node {
+            host,
+            disk,
+            image: image.to_owned(),
+            programs: programs.to_owned(),
+            other: None,
+            child: None,
+        };
         for folder in ["upper/etc", "work", "root"] {
             fs::create_dir_all(node.disk.join(folder))?;
         }
@@ -67,6 +77,11 @@ impl Node {
         chown(node.path(layout::POSTGRESQL), Some(920), Some(920))?;
         fs::set_permissions(node.path(layout::POSTGRESQL), fs::Permissions::from_mode(0o750))?;
         Ok(node)
+    }
+
+    /// Gives it power over the other one.
+    pub fn reaches(&mut self, other: &Node) {
+        self.other = Some(other.path(layout::TRIAL));
     }
 
     /// Where the host has a file of the node's disk.
@@ -105,6 +120,7 @@ impl Node {
         ]);
         outer.args(command).stdin(Stdio::null());
         outer.env("DISK", &self.disk).env("IMAGE", &self.image).env("PROGRAMS", &self.programs);
+        outer.env("OTHER", self.other.as_deref().unwrap_or(Path::new("")));
         outer
     }
 
@@ -119,6 +135,10 @@ impl Node {
     /// # Errors
     /// It cannot be started.
     pub fn power_on(&mut self, network: &Network) -> Result<()> {
+        // One that was switched off by the other one.
+        if let Some(mut ended) = self.child.take().filter(|_| self.first_process().is_none()) {
+            ended.wait()?;
+        }
         network.begin(self.host)?;
         network.plug(self.host, true)?;
         let log = fs::File::options().append(true).create(true).open(self.disk.join("console.log"))?;

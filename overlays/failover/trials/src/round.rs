@@ -16,6 +16,8 @@ use crate::story::{Phases, Story, now};
 const RETURN: Duration = Duration::from_secs(120);
 /// The client writes for so long after the first acknowledgement, so that what fails late is seen.
 const AFTER: Duration = Duration::from_secs(3);
+/// For so long it is looked whether somebody leads where nobody may; longer than it takes where somebody does.
+const NOBODY: Duration = Duration::from_secs(8);
 
 pub struct Round {
     pub leader: Host,
@@ -37,7 +39,10 @@ pub fn round(site: &mut Site, scenario: &Scenario) -> Result<Round> {
     let (begun, instant) = (now(), rfc3339(SystemTime::now()));
     (scenario.fault)(site, leader)?;
     if scenario.expects == Expects::Nobody {
-        sleep(AFTER);
+        sleep(NOBODY);
+        if let Ok(leads) = site.leader() {
+            bail!("{leads:?} leads, and nobody may\n{}", tell(&site.story(begun, now()), begun));
+        }
         (scenario.mend)(site, leader)?;
     }
     let gap = wait_for_writes(site, &instant)?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,23 @@ use anyhow::{Context, Result, bail};
 
 use crate::choice;
 use crate::command::{run, words};
-use crate::follow::Kine;
+use crate::configure::Configure;
 use crate::image::Image;
 use crate::layout;
 use crate::load::Load;
 use crate::network::{ADDRESS, Host, Network};
 use crate::node::Node;
+use crate::sort::Sort;
 use crate::story::Story;
-use crate::unit::{Unit, id};
+use crate::volume::Volume;
 
 /// Hang guard for what takes seconds on a free machine.
 pub const PATIENCE: Duration = Duration::from_secs(300);
-const PORT: u16 = 7401;
+/// Of the witness.
+pub const PORT: u16 = 7401;
 
 pub struct Site {
-    // Dropped in this order: processes, network, root, folder.
+    // Dropped in this order: processes, network, root, disks, folder.
     pub load: Option<Load>,
     pub a: Node,
     pub b: Node,
@@ -33,6 +35,7 @@ pub struct Site {
     pub network: Network,
     programs: PathBuf,
     _image: Image,
+    volumes: Vec<Volume>,
     folder: tempfile::TempDir,
 }
 
@@ -41,8 +44,8 @@ impl Site {
     ///
     /// # Errors
     /// This machine or user cannot do this; a program does not come up, with where its log is.
-    pub fn up() -> Result<Self> {
-        let mut site = Site::make()?;
+    pub fn up(sort: Sort) -> Result<Self> {
+        let mut site = Site::make(sort)?;
         site.start_witness()?;
         site.a.power_on(&site.network)?;
         site.b.power_on(&site.network)?;
@@ -53,7 +56,7 @@ impl Site {
         Ok(site)
     }
 
-    fn make() -> Result<Self> {
+    fn make(sort: Sort) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("gt").tempdir()?;
         // PostgreSQL's user goes through it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
@@ -61,61 +64,16 @@ impl Site {
         let programs = programs(folder.path())?;
         let network = Network::make(&image.root)?;
         let node = |host: Host| Node::new(host, folder.path().join(host.name()), &image.root, &programs);
-        let (a, b) = (node(Host::A)?, node(Host::B)?);
-        let site = Site { load: None, a, b, witness: None, network, programs, _image: image, folder };
-        site.keys()?;
-        site.configure(&site.a, Host::B)?;
-        site.configure(&site.b, Host::A)?;
-        site.certificates()?;
-        Ok(site)
-    }
-
-    fn keys(&self) -> Result<()> {
-        let folder = self.folder.path();
-        let mut witness = Command::new(self.programs.join("geminios-witness"));
-        witness.args(["add-site", "trial"]);
-        run(witness.arg("--dir").arg(folder.join("register")).arg("--sites").arg(folder.join("sites")))?;
-        let witness_key = fs::read_to_string(folder.join("sites/trial.key"))?;
-        let mut random = [0; 32];
-        std::io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut random)?;
-        let key: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        for node in [&self.a, &self.b] {
-            node.write(layout::KEY, &key, 0o600)?;
-            node.write(layout::WITNESS_KEY, &witness_key, 0o600)?;
+        let volume = |host: Host| Volume::make(&folder.path().join(host.name()));
+        let volumes = if sort == Sort::Disks { vec![volume(Host::A)?, volume(Host::B)?] } else { Vec::new() };
+        let (mut a, mut b) = (node(Host::A)?, node(Host::B)?);
+        if sort == Sort::Fence {
+            a.reaches(&b);
+            b.reaches(&a);
         }
-        Ok(())
-    }
-
-    fn configure(&self, node: &Node, other: Host) -> Result<()> {
-        let image = &self._image.root;
-        let (mine, other) = (node.host.address(), other.address());
-        let digit = if node.host == Host::A { "a" } else { "b" };
-        node.write("/etc/machine-id", &format!("{}\n", digit.repeat(32)), 0o444)?;
-        let how = if choice::kine() == Kine::Cut { "cut" } else { "restart" };
-        let follow = format!("#!/bin/sh\nexec /opt/failover-trials follow {how} {other} \"$@\"\n");
-        node.write(layout::FOLLOW, &follow, 0o755)?;
-        let user = id(image, "postgres")?;
-        node.write(layout::SETTINGS, &settings(digit, mine, other, user), 0o600)?;
-        let units = [
-            agent(),
-            kine_unit(image, other)?,
-            Unit::of_image(image, "kube-apiserver", &[("NODE_IP", mine)])?,
-        ];
-        node.write(layout::UNITS, &serde_json::to_string(&units)?, 0o644)
-    }
-
-    /// Both nodes have one authority, one key for tokens and one for secrets.
-    fn certificates(&self) -> Result<()> {
-        let bootstrap = ["/usr/bin/geminios-bootstrap", "--root", layout::KUBERNETES];
-        self.a.run_once(&self.network, &bootstrap)?;
-        let pki = |node: &Node| node.path(layout::KUBERNETES).join("pki");
-        fs::create_dir_all(pki(&self.b))?;
-        for name in ["ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key", "sa.key", "sa.pub"] {
-            fs::copy(pki(&self.a).join(name), pki(&self.b).join(name)).context(name)?;
-        }
-        let secrets = |node: &Node| node.path(layout::KUBERNETES).join("encryption.yaml");
-        fs::copy(secrets(&self.a), secrets(&self.b))?;
-        self.b.run_once(&self.network, &bootstrap).map(drop)
+        let configure = Configure { sort, folder: folder.path(), image: &image.root, programs: &programs };
+        configure.all([&a, &b], &network)?;
+        Ok(Site { load: None, a, b, witness: None, network, programs, _image: image, volumes, folder })
     }
 
     /// # Errors
@@ -226,6 +184,22 @@ impl Site {
         (if host == Host::A { &mut self.a } else { &mut self.b }, &self.network)
     }
 
+    /// The disk of a machine at a site whose disks can fail.
+    ///
+    /// # Errors
+    /// This is none.
+    pub fn volume(&self, host: Host) -> Result<&Volume> {
+        self.volumes.get(usize::from(host == Host::B)).context("the disks of this site cannot fail")
+    }
+
+    /// See [`Network::detour`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn detour(&mut self, host: Host, late: Duration, again: Option<Duration>) -> Result<()> {
+        self.network.detour(host, late, again, &self.programs.join("failover-trials"))
+    }
+
     #[must_use]
     pub fn story(&self, from: u64, to: u64) -> Story {
         Story::merged([self.a.story(), self.b.story()].concat(), from, to)
@@ -234,12 +208,12 @@ impl Site {
     /// Where everything of it is; kept when a trial fails.
     #[must_use]
     pub fn keep(self) -> PathBuf {
-        let Site { load, a, b, mut witness, network, _image, folder, .. } = self;
+        let Site { load, a, b, mut witness, network, _image, volumes, folder, .. } = self;
         drop((load, a, b));
         if let Some(witness) = &mut witness {
             let _ = witness.kill().and_then(|()| witness.wait());
         }
-        drop((network, _image));
+        drop((network, _image, volumes));
         folder.keep()
     }
 }
@@ -259,56 +233,4 @@ fn programs(folder: &Path) -> Result<PathBuf> {
         fs::copy(&found, programs.join(name)).with_context(|| found.display().to_string())?;
     }
     Ok(programs)
-}
-
-fn agent() -> Unit {
-    // What is late by seconds is taken for lost. What it starts gets no such priority.
-    let command = [
-        "/usr/bin/chrt",
-        "--rr",
-        "--reset-on-fork",
-        "1",
-        "/opt/geminios-failover",
-        "--config",
-        layout::SETTINGS,
-        "run",
-    ];
-    Unit {
-        name: "agent".into(),
-        command: command.map(str::to_owned).into(),
-        environment: Vec::new(),
-        user: None,
-        pause: Duration::from_millis(100),
-        starts: true,
-    }
-}
-
-/// As on a device, but for where its database is.
-fn kine_unit(image: &Path, other: &str) -> Result<Unit> {
-    let mut kine = Unit::of_image(image, "kine", &[])?;
-    let at =
-        kine.command.iter().position(|word| word == "--endpoint").context("kine.service: no --endpoint")?;
-    kine.command.drain(at..at + 2);
-    kine.command.extend(["--endpoint".to_owned(), choice::kine().endpoint(other)]);
-    kine.starts = choice::kine() == Kine::Cut;
-    Ok(kine)
-}
-
-fn settings(me: &str, mine: &str, other: &str, user: u32) -> String {
-    let layout::Paths { key, state, agent, follow, witness_key, data, own, binaries, config } = layout::PATHS;
-    let witness = Host::Witness.address();
-    // The agent's own, but for the pace.
-    let [promise, drift, loss, start] = [2000, 40, 1000, 10_000].map(|time| time * choice::pace());
-    format!(
-        "me = '{me}'\ndecides = 'witness'\nkey = '{key}'\nstate = '{state}'\nsocket = '{agent}'\nfollow = '{follow}'\n\
-         without-watchdog = 'a leader that hangs may be read from until somebody resets it'\n\
-         [[path]]\nmine = '{mine}:7946'\nother = '{other}:7946'\n\
-         [address]\ninterface = 'eth0'\naddresses = ['{ADDRESS}/32']\n\
-         [witness]\nsite = 'trial'\n[witness.service]\naddress = '{witness}:{PORT}'\nkey = '{witness_key}'\n\
-         [postgresql]\ndata = '{data}'\nown = '{own}'\nbinaries = '{binaries}'\nconfig = '{config}/postgresql.conf'\n\
-         socket = '/run/postgresql'\nlisten = '{mine}'\npeer = '{other}'\nrun-as = [{user}, {user}]\nslot-keep = 64\nclients = ['kine']\n\
-         initdb = ['{binaries}/initdb', '--username=postgres', '--encoding=UTF8', '--locale-provider=builtin', \
-         '--builtin-locale=C.UTF-8', '--locale=C.UTF-8', '--data-checksums', '--auth=peer', '--pgdata']\n\
-         [times]\npromise = {promise}\ndrift = {drift}\nloss = {loss}\nstart = {start}\n"
-    )
 }

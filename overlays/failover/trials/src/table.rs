@@ -49,10 +49,10 @@ pub fn table(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::ALL;
+    use crate::scenario::all;
 
     fn row(gaps: &[u64], failures: usize) -> Row {
-        Row { scenario: ALL[0], gaps: gaps.to_vec(), failures }
+        Row { scenario: all()[0], gaps: gaps.to_vec(), failures }
     }
 
     #[test]

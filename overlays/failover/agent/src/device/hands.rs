@@ -10,7 +10,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use geminios_failover::{Hands, Key, Told};
-use geminios_failover_core::{Goal, Instant, Refusal, Request, Side, Stored};
+use geminios_failover_core::{By, Goal, Instant, Refusal, Request, Side, Stored};
 use geminios_failover_hands::Tell;
 use geminios_failover_hands::address::{Address, Uplink};
 use geminios_failover_hands::follow::Follow;
@@ -43,6 +43,9 @@ pub struct Device {
     pub refusal: Option<Refusal>,
     /// The watchdog was fed after this node had stood still: it would fire so many milliseconds after the other one may lead.
     pub late: Option<u64>,
+    /// What is wrong with the disk, and whether the role was handed over for it.
+    pub disk: Option<String>,
+    pub left_disk: bool,
     pub story: Story,
 }
 
@@ -94,6 +97,8 @@ impl Device {
             addresses: addresses(settings),
             refusal: None,
             late: None,
+            disk: None,
+            left_disk: false,
             story: Story::default(),
         })
     }
@@ -109,6 +114,12 @@ impl Device {
     pub fn phase(&mut self, moment: &Moment) {
         self.story.add(moment.at, format!("postgresql: {:?}", moment.phase));
         self.line(&format!("postgresql: {:?}", moment.phase));
+    }
+
+    /// A line of the log that is worth one of the story.
+    pub fn note(&mut self, text: &str) {
+        self.story.add(now(), text.to_owned());
+        self.line(text);
     }
 
     /// A line of the log; journald adds the time.
@@ -131,7 +142,13 @@ impl Hands for Device {
     type Error = io::Error;
 
     fn persist(&mut self, bytes: &[u8]) -> io::Result<()> {
-        write(&self.state, bytes)
+        match write(&self.state, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                super::disk::release(&self.state)?;
+                write(&self.state, bytes)
+            }
+            written => written,
+        }
     }
 
     fn send(&mut self, datagram: &[u8]) {
@@ -175,8 +192,15 @@ impl Hands for Device {
         }
     }
 
-    fn leads(&mut self, epoch: u64, side: Side) {
-        self.follow.lead(epoch, self.addresses[usize::from(side != self.me)], side == self.me);
+    fn leads(&mut self, epoch: u64, side: Side, by: By) {
+        let how = match by {
+            By::Witness => "witness",
+            By::Proof => "proof",
+            By::Person if epoch > 1 => "person",
+            // A person made a new site's first leader too, but there was none before.
+            By::Both | By::Person => "both",
+        };
+        self.follow.lead(epoch, self.addresses[usize::from(side != self.me)], side == self.me, how);
     }
 
     fn tell(&mut self, told: Told) {

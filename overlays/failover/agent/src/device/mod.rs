@@ -1,6 +1,7 @@
 //! The agent on a device: threads that bring what happens, and one loop that has the core decide on it.
 
 mod control;
+mod disk;
 mod fencing;
 mod hands;
 mod settings;
@@ -21,6 +22,7 @@ pub use control::{ask, parse};
 pub use settings::Settings;
 
 use control::Question;
+use disk::Watch;
 use hands::Device;
 
 /// What comes to the loop.
@@ -33,6 +35,8 @@ pub enum Happened {
     Asked(Question, Sender<String>),
     Phase(geminios_failover_postgres::Moment),
     Told(String),
+    /// Why this disk is none to lead on; nothing if it is good again.
+    Disk(Option<String>),
     /// An orderly end is wanted.
     Stop,
 }
@@ -56,13 +60,19 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let stored = hands::stored(&settings.state)?;
     let mut device = Device::new(settings, &events)?;
     control::listen(&settings.socket, events.clone())?;
-    stop_at_signals(events)?;
+    stop_at_signals(events.clone())?;
+    let disk = Watch::start(&settings.state, &settings.postgresql.data, events);
     let mut agent = Agent::start(settings.core(), key, stored, session()?, now());
     device.line(&format!("node {:?} begins: {}", settings.me, told(&agent.status(now()))));
-    work(&mut agent, &mut device, &happened)
+    work(&mut agent, &mut device, &happened, &|now| disk.silent_for(now) > settings.times.disk)
 }
 
-fn work(agent: &mut Agent, device: &mut Device, happened: &Receiver<Happened>) -> Result<(), String> {
+fn work(
+    agent: &mut Agent,
+    device: &mut Device,
+    happened: &Receiver<Happened>,
+    disk_hangs: &dyn Fn(Instant) -> bool,
+) -> Result<(), String> {
     let mut stopping = None;
     loop {
         let begun = now();
@@ -87,6 +97,7 @@ fn work(agent: &mut Agent, device: &mut Device, happened: &Receiver<Happened>) -
             Some(Happened::Uplink(uplink)) => step(device, Input::Uplink(uplink))?,
             Some(Happened::Phase(moment)) => device.phase(&moment),
             Some(Happened::Told(line)) => device.line(&line),
+            Some(Happened::Disk(problem)) => leave_disk(agent, device, problem)?,
             Some(Happened::Asked(question, reply)) => answer(agent, device, question, &reply)?,
             Some(Happened::Stop) => {
                 device.line("asked to end");
@@ -99,7 +110,17 @@ fn work(agent: &mut Agent, device: &mut Device, happened: &Receiver<Happened>) -
             }
         }
         if let Some(by) = device.late {
-            return stand_down(device, happened, by);
+            return stand_down(
+                device,
+                happened,
+                &format!(
+                    "this node stood still while it fed the watchdog, which would now fire {by} ms too late"
+                ),
+            );
+        }
+        // The other one can lead without this one, or go on without it, as soon as this one is silent.
+        if disk_hangs(now()) && matches!(agent.status(now()).role, Role::Leader | Role::Standby) {
+            return stand_down(device, happened, "the disk hangs");
         }
         if let Some(since) = stopping {
             let status = agent.status(now());
@@ -111,8 +132,9 @@ fn work(agent: &mut Agent, device: &mut Device, happened: &Receiver<Happened>) -
 }
 
 /// Nothing guards this node in time any more, so it stops what is guarded while it runs. The watchdog is left to fire.
-fn stand_down(device: &mut Device, happened: &Receiver<Happened>, by: u64) -> Result<(), String> {
+fn stand_down(device: &mut Device, happened: &Receiver<Happened>, why: &str) -> Result<(), String> {
     use geminios_failover::Hands as _;
+    device.line(why);
     device.serve(None);
     device.postgres(Goal::Stopped { clean: false });
     let until = now() + PATIENCE / 4;
@@ -128,9 +150,25 @@ fn stand_down(device: &mut Device, happened: &Receiver<Happened>, by: u64) -> Re
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    Err(format!(
-        "this node stood still while it fed the watchdog, which would now fire {by} ms too late; PostgreSQL and the address are stopped"
-    ))
+    Err(format!("{why}; PostgreSQL and the address are stopped"))
+}
+
+/// A leader whose disk is full hands over, once: the other disk may be as full.
+fn leave_disk(agent: &mut Agent, device: &mut Device, problem: Option<String>) -> Result<(), String> {
+    if problem != device.disk {
+        device.note(
+            &problem.as_ref().map_or("the disk is good again".to_owned(), |why| format!("disk: {why}")),
+        );
+    }
+    if problem.is_none() {
+        device.left_disk = false;
+    } else if !device.left_disk && agent.status(now()).role == Role::Leader {
+        device.refusal = None;
+        agent.step(now(), Input::Command(Command::HandOver), device).map_err(|ended| ended.to_string())?;
+        device.left_disk = device.refusal.take().is_none();
+    }
+    device.disk = problem;
+    Ok(())
 }
 
 /// The role is given up; PostgreSQL stops with all that it has on the other node.

@@ -22,7 +22,7 @@ pub struct Settings {
     pub state: PathBuf,
     /// Where status is asked for and a person says what to do.
     pub socket: PathBuf,
-    /// Run as `PROGRAM lead|follow EPOCH ADDRESS` when the leader changes.
+    /// Run as `PROGRAM lead|follow EPOCH ADDRESS HOW` when the leader changes.
     pub follow: PathBuf,
     /// Ways to the other node, each with addresses of its own.
     #[serde(rename = "path")]
@@ -140,6 +140,8 @@ pub struct Times {
     pub fence_delay: u64,
     /// For one attempt to switch the other node off.
     pub fence: u64,
+    /// For a write to the disk, before it counts as hung.
+    pub disk: u64,
 }
 
 impl Default for Times {
@@ -150,8 +152,9 @@ impl Default for Times {
             drift: 40,
             loss: 1000,
             start: 10_000,
-            fence_delay: 1000,
+            fence_delay: 11_500,
             fence: 10_000,
+            disk: 5000,
         }
     }
 }
@@ -201,7 +204,14 @@ impl Settings {
             }
             _ => {}
         }
-        let Times { heartbeat, promise, drift, loss, .. } = self.times;
+        let Times { heartbeat, promise, drift, loss, fence, fence_delay, .. } = self.times;
+        let apart = fence + loss + 2 * heartbeat;
+        if self.decides == Means::Fence && fence_delay < apart {
+            return wrong(format!(
+                "[times]: fence-delay {fence_delay}: the standby would begin while the leader's attempt still runs, and a cut cable could switch \
+                 both off\n  help: fence ({fence}), loss and two heartbeats are {apart}; where the board is quicker, lower `fence` too"
+            ));
+        }
         if heartbeat == 0 || loss < 2 * heartbeat || promise <= loss + 2 * heartbeat {
             return wrong(format!(
                 "[times]: heartbeat {heartbeat}, loss {loss}, promise {promise}: a loss is at least two heartbeats, and a \
@@ -239,5 +249,45 @@ impl Address {
         };
         let wrong = |text: &String| format!("[address]: `{text}` is not like 192.0.2.10/24");
         self.addresses.iter().map(|text| parse(text).ok_or_else(|| wrong(text))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const GOOD: &str = "me = 'a'\ndecides = 'fence'\nkey = '/k'\nstate = '/s'\nsocket = '/o'\nfollow = '/f'\n\
+        without-watchdog = 'a leader that hangs may be read from until somebody resets it'\n\
+        [[path]]\nmine = '192.0.2.1:1'\nother = '192.0.2.2:1'\n[fence.command]\nprogram = '/p'\narguments = []\n\
+        [postgresql]\ndata = '/d'\nown = '/w'\nbinaries = '/b'\nconfig = '/c'\nsocket = '/r'\nlisten = '192.0.2.1'\npeer = '192.0.2.2'\n[times]\n";
+
+    fn checked(text: &str) -> Result<(), String> {
+        toml::from_str::<Settings>(text).unwrap().check()
+    }
+
+    #[test]
+    fn what_could_not_be_safe_is_refused_with_a_remedy() {
+        assert_eq!(checked(GOOD), Ok(()));
+        let cases = [
+            ("fence-delay = 11499\n", "could switch both off"),
+            ("fence = 20000\n", "could switch both off"),
+            ("heartbeat = 600\n", "a loss is at least two heartbeats"),
+            ("drift = 10\n", "less than a hundredth"),
+        ];
+        for (times, expected) in cases {
+            let refused = checked(&format!("{GOOD}{times}")).unwrap_err();
+            assert!(refused.contains(expected), "{times}: {refused}");
+        }
+        assert_eq!(checked(&format!("{GOOD}fence = 1000\nfence-delay = 2500\n")), Ok(()));
+        for (from, to, expected) in [
+            ("without-watchdog = 'a leader", "without-watchdog = 'A leader", "there is no [watchdog]"),
+            ("decides = 'fence'", "decides = 'witness'", "there is no [witness]"),
+            ("[fence.command]\nprogram = '/p'\narguments = []\n", "", "there is no [fence]"),
+        ] {
+            let refused = checked(&GOOD.replace(from, to)).unwrap_err();
+            assert!(refused.contains(expected), "{to}: {refused}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use geminios_failover::{Ended, Hands, Input, Told};
-use geminios_failover_core::{Asked, Goal, Instant, Request, Side};
+use geminios_failover_core::{Asked, By, Goal, Instant, Request, Side};
 
 use crate::faults::Moment;
 use crate::machine::Given;
@@ -57,7 +57,7 @@ impl Hands for Recorder {
     fn feed(&mut self, until: Option<Instant>) {
         self.effects.push_back(Effect::Feed(until));
     }
-    fn leads(&mut self, epoch: u64, side: Side) {
+    fn leads(&mut self, epoch: u64, side: Side, _: By) {
         self.effects.push_back(Effect::Leads(epoch, side));
     }
     fn tell(&mut self, told: Told) {
