@@ -5,6 +5,8 @@
 
 pub mod choice;
 pub mod command;
+pub mod commits;
+pub mod cost;
 pub mod follow;
 pub mod image;
 pub mod init;
@@ -12,9 +14,13 @@ mod layout;
 pub mod load;
 pub mod network;
 pub mod node;
+pub mod options;
+pub mod patroni;
 pub mod round;
 pub mod scenario;
 pub mod site;
 pub mod story;
 pub mod table;
 mod unit;
+pub mod usage;
+pub mod writer;
