@@ -56,7 +56,7 @@ fn trials(
     say: &dyn Fn(&str),
 ) -> Result<usize> {
     let Lease { name, .. } = cluster.lease;
-    say(&format!("{name}: {}; etcd gave {}", cluster.lease, cluster.granted()?));
+    say(&format!("{name}: {}; etcd gave {} s", cluster.lease, cluster.granted()?));
     usage::settle();
     say(&usage::table(&cluster.usage(idle)?));
     cluster.start_writer()?;
