@@ -86,8 +86,11 @@ pub fn over(machines: &[Machine], time: Duration) -> Result<Usages> {
         .collect())
 }
 
-fn look(machines: &[Machine]) -> Result<BTreeMap<(&'static str, String), (Usage, u64)>> {
-    let mut seen = BTreeMap::<_, (Usage, u64)>::new();
+/// With the ticks of the processors so far.
+type Seen = BTreeMap<(&'static str, String), (Usage, u64)>;
+
+fn look(machines: &[Machine]) -> Result<Seen> {
+    let mut seen = Seen::new();
     for machine in machines {
         for pid in (machine.processes)()? {
             let file = |name| fs::read_to_string(format!("/proc/{}/{name}", pid.as_raw_nonzero()));
