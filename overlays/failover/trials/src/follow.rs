@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -110,6 +111,19 @@ fn begin_anew(epoch: &str, leads: bool) -> Result<()> {
     order(control, "stop kine")?;
     if leads {
         crate::command::feed(psql("kine").arg(format!("--set=epoch={epoch}")), NAMED)?;
+    } else {
+        // What begins before that is done would look for the revisions in between for ever.
+        let mark = "SELECT obj_description('kine_id_seq'::regclass, 'pg_class')";
+        let mut looked = 0;
+        while crate::command::run(psql("kine").args(["--tuples-only", "--command", mark]))
+            .map_or(true, |text| text.trim() != format!("epoch {epoch}"))
+        {
+            looked += 1;
+            if looked > 250 {
+                bail!("the leader's mark of epoch {epoch} does not come");
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
     order(control, "start kine")?;
     // It starts again by itself.

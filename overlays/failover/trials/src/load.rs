@@ -102,7 +102,9 @@ impl Drop for Load {
     }
 }
 
-fn checker() -> Result<PathBuf> {
+/// # Errors
+/// It cannot be built.
+pub fn checker() -> Result<PathBuf> {
     if let Some(given) = std::env::var_os(VARIABLE) {
         return Ok(given.into());
     }

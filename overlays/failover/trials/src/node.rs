@@ -37,6 +37,19 @@ chown 920:920 root/run/postgresql
 [ -z $OTHER ] || { mkdir root/run/other; mount --bind $OTHER root/run/other; }
 exec chroot root \"$@\"";
 
+/// The same with the root of the host, whose programs are not an image's: what they write goes to the node's disk, and they see neither
+/// the host's /run nor its shared memory.
+const MOUNT_HOST: &str = "\
+mount --make-rprivate /
+mount --bind -o ro $PROGRAMS /opt
+mount --bind $DISK/var /var
+mount -t tmpfs -o mode=755 run /run
+mount -t proc proc /proc
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mkdir -m 755 /run/postgresql
+chown $OWNER /run/postgresql
+exec \"$@\"";
+
 pub struct Node {
     pub host: Host,
     disk: PathBuf,
@@ -44,6 +57,9 @@ pub struct Node {
     programs: PathBuf,
     /// The disk of the machine that this one can switch off.
     other: Option<PathBuf>,
+    mount: &'static str,
+    /// Of the database.
+    owner: u32,
     child: Option<Child>,
 }
 
@@ -53,14 +69,23 @@ impl Node {
     /// # Errors
     /// The folders cannot be made.
     pub fn new(host: Host, disk: PathBuf, image: &Path, programs: &Path) -> Result<Self> {
-        let node = Node {
-            host,
-            disk,
-            image: image.to_owned(),
-            programs: programs.to_owned(),
-            other: None,
-            child: None,
-        };
+        let (image, programs) = (image.to_owned(), programs.to_owned());
+        Node { host, disk, image, programs, mount: MOUNT, owner: 920, other: None, child: None }
+            .with_folders()
+    }
+
+    /// The same, with what the host has installed. `owner` of the database.
+    ///
+    /// # Errors
+    /// The folders cannot be made.
+    pub fn of_host(host: Host, disk: PathBuf, programs: &Path, owner: u32) -> Result<Self> {
+        let (image, programs) = (PathBuf::from("/"), programs.to_owned());
+        Node { host, disk, image, programs, mount: MOUNT_HOST, owner, other: None, child: None }
+            .with_folders()
+    }
+
+    fn with_folders(self) -> Result<Self> {
+        let node = self;
         for folder in ["upper/etc", "work", "root"] {
             fs::create_dir_all(node.disk.join(folder))?;
         }
@@ -74,7 +99,7 @@ impl Node {
         ] {
             fs::create_dir_all(node.path(folder))?;
         }
-        chown(node.path(layout::POSTGRESQL), Some(920), Some(920))?;
+        chown(node.path(layout::POSTGRESQL), Some(node.owner), Some(node.owner))?;
         fs::set_permissions(node.path(layout::POSTGRESQL), fs::Permissions::from_mode(0o750))?;
         Ok(node)
     }
@@ -115,12 +140,13 @@ impl Node {
             "--kill-child",
             "sh",
             "-ec",
-            MOUNT,
+            self.mount,
             "node",
         ]);
         outer.args(command).stdin(Stdio::null());
         outer.env("DISK", &self.disk).env("IMAGE", &self.image).env("PROGRAMS", &self.programs);
         outer.env("OTHER", self.other.as_deref().unwrap_or(Path::new("")));
+        outer.env("OWNER", self.owner.to_string());
         outer
     }
 
@@ -189,19 +215,26 @@ impl Node {
     /// # Errors
     /// There is none, or it may not be signalled.
     pub fn signal_all(&self, signal: Signal) -> Result<()> {
+        for pid in self.processes()? {
+            // One that has ended since cannot be stopped any more.
+            let _ = kill_process(pid, signal);
+        }
+        Ok(())
+    }
+
+    /// All that runs on the machine, by the host's numbers.
+    ///
+    /// # Errors
+    /// It is off.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
         let first = self.first_process().context("the machine is off")?;
         let space = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let wanted = space(&first.as_raw_nonzero().to_string()).context("the machine has just ended")?;
-        for entry in fs::read_dir("/proc")?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let pid =
-                name.parse().ok().and_then(Pid::from_raw).filter(|_| space(&name).as_ref() == Some(&wanted));
-            if let Some(pid) = pid {
-                // One that has ended since cannot be stopped any more.
-                let _ = kill_process(pid, signal);
-            }
-        }
-        Ok(())
+        let names = fs::read_dir("/proc")?.flatten().map(|entry| entry.file_name());
+        let ours = names
+            .filter_map(|name| name.into_string().ok())
+            .filter(|name| space(name).as_ref() == Some(&wanted));
+        Ok(ours.filter_map(|name| Pid::from_raw(name.parse().ok()?)).collect())
     }
 
     /// To the first process: see [`crate::init`].

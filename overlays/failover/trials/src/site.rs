@@ -45,14 +45,23 @@ impl Site {
     /// # Errors
     /// This machine or user cannot do this; a program does not come up, with where its log is.
     pub fn up(sort: Sort) -> Result<Self> {
+        let mut site = Site::without_client(sort)?;
+        let kubeconfig = site.kubeconfig()?;
+        site.load = Some(Load::start(&site.network, site.folder.path(), &kubeconfig)?);
+        site.writes()?;
+        Ok(site)
+    }
+
+    /// The same, but nobody writes.
+    ///
+    /// # Errors
+    /// See [`Site::up`].
+    pub fn without_client(sort: Sort) -> Result<Self> {
         let mut site = Site::make(sort)?;
         site.start_witness()?;
         site.a.power_on(&site.network)?;
         site.b.power_on(&site.network)?;
         site.settle()?;
-        let kubeconfig = site.kubeconfig()?;
-        site.load = Some(Load::start(&site.network, site.folder.path(), &kubeconfig)?);
-        site.writes()?;
         Ok(site)
     }
 
@@ -92,6 +101,16 @@ impl Site {
         Ok(())
     }
 
+    #[must_use]
+    pub fn witness(&self) -> Option<&Child> {
+        self.witness.as_ref()
+    }
+
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// # Errors
     /// It cannot be ended.
     pub fn stop_witness(&mut self) -> Result<()> {
@@ -116,7 +135,11 @@ impl Site {
         self.start_witness()
     }
 
-    fn kubeconfig(&self) -> Result<PathBuf> {
+    /// Of a client that writes through the site's address.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn kubeconfig(&self) -> Result<PathBuf> {
         let text = fs::read_to_string(self.a.path(layout::KUBERNETES).join("super-admin.conf"))?;
         // The certificates have no address that moves.
         let server = format!("server: https://{ADDRESS}:6443\n    tls-server-name: kubernetes");

@@ -11,13 +11,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// The value that this share of all does not exceed; the largest of few.
+    /// See [`quantile`].
     #[must_use]
     pub fn quantile(&self, percent: usize) -> Option<u64> {
-        let mut gaps = self.gaps.clone();
-        gaps.sort_unstable();
-        let rank = (gaps.len() * percent).div_ceil(100).max(1);
-        gaps.get(rank - 1).copied()
+        quantile(&self.gaps, percent)
     }
 
     /// No round failed, and the figures are as wanted.
@@ -29,19 +26,38 @@ impl Row {
     }
 }
 
+/// The value that this share of all does not exceed; the largest of few.
+#[must_use]
+pub fn quantile(values: &[u64], percent: usize) -> Option<u64> {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let rank = (values.len() * percent).div_ceil(100).max(1);
+    values.get(rank - 1).copied()
+}
+
+/// The same, as it stands in a table.
+#[must_use]
+pub fn figure(values: &[u64], percent: usize) -> String {
+    quantile(values, percent).map_or("-".to_owned(), |value| value.to_string())
+}
+
 /// Milliseconds from the fault to the first acknowledged write.
 #[must_use]
 pub fn table(rows: &[Row]) -> String {
     let mut out =
         String::from("| trial | median ms | p99 ms | n | failed | wanted |\n|---|---|---|---|---|---|\n");
     for row in rows {
-        let figure = |percent| row.quantile(percent).map_or("-".to_owned(), |gap| gap.to_string());
         let wanted = match row.scenario.wanted {
             None => "-".to_owned(),
             Some((median, most)) => format!("{median}, {most}: {}", if row.is_good() { "yes" } else { "NO" }),
         };
         let (name, n, failed) = (row.scenario.name, row.gaps.len(), row.failures);
-        let _ = writeln!(out, "| {name} | {} | {} | {n} | {failed} | {wanted} |", figure(50), figure(99));
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {n} | {failed} | {wanted} |",
+            figure(&row.gaps, 50),
+            figure(&row.gaps, 99)
+        );
     }
     out
 }
