@@ -25,6 +25,9 @@ pub(super) struct Peer {
     pub answered: Instant,
     /// It does nothing to lead before.
     pub consent: Instant,
+    /// When the last heartbeat came to which this node consented; when it started if there is none: an earlier start may have, a moment
+    /// before.
+    pub consented: Instant,
     urgent: bool,
 }
 
@@ -40,6 +43,7 @@ impl Peer {
             streamed: now,
             answered: now,
             consent: 0,
+            consented: now,
             urgent: false,
         }
     }
@@ -147,8 +151,12 @@ impl Node {
             return;
         }
         // The leader counts from when it sent what is answered, which was before it was heard: whoever waits from then on keeps this.
-        let consents = self.agreed() && !self.leads() && self.is_free();
+        // To one that hears this node too late it is of no use.
+        let consents = self.agreed() && !self.leads() && self.is_free() && !self.has_lost_the_other(now);
         let peer = &mut self.peer;
+        if consents {
+            peer.consented = peer.heard;
+        }
         peer.number += 1;
         peer.next = now + self.config.heartbeat;
         peer.urgent = false;

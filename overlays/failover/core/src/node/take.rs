@@ -12,8 +12,8 @@ impl Node {
         if !has_all || !self.uplink {
             return;
         }
-        // What this node last consented to counts from before it last heard the leader, and has passed too.
-        let passed = self.silent(now, self.config.wait());
+        // What it consented to counts from before that was heard, and has passed too. A leader that is still heard hears this node too late.
+        let passed = self.has_lost_the_other(now) && now >= self.peer.consented + self.config.wait();
         match self.config.decides {
             Decides::Witness => {
                 if passed && self.witness_is_still(now) {
