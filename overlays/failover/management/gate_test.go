@@ -116,6 +116,12 @@ func TestCertificatesAreReadAgainWhenTheyChange(t *testing.T) {
 	if status, said := ask(old, "GET", b.url+"/v1/status", ""); status != 401 {
 		t.Error(status, said)
 	}
+	both := append(encode("CERTIFICATE", b.authority.certificate.Raw), encode("CERTIFICATE", before.certificate.Raw)...)
+	write(t, filepath.Join(b.folder, "ca.crt"), both)
+	if status, said := ask(old, "GET", b.url+"/v1/status", ""); status != 200 {
+		t.Error("while both authorities are in the file:", status, said)
+	}
+	write(t, filepath.Join(b.folder, "ca.crt"), encode("CERTIFICATE", b.authority.certificate.Raw))
 	b.authority = before
 	if status, said := ask(b.of(viewers), "GET", b.url+"/v1/status", ""); status != 0 {
 		t.Error(status, said)

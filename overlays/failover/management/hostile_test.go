@@ -114,3 +114,22 @@ func TestStrangersDoNotFillTheJournal(t *testing.T) {
 		t.Error(lines, "lines")
 	}
 }
+
+func TestWhoIsRefusedHearsWhyWhateverTheySent(t *testing.T) {
+	b := newBench(t)
+	conn, err := tls.Dial("tcp", b.address, b.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// More than was read until the refusal.
+	for range 3 {
+		if _, err := conn.Write(make([]byte, 8<<10)); err != nil {
+			t.Error("a client that stops here has not heard why:", err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "certificate required") {
+		t.Error(err)
+	}
+}

@@ -88,7 +88,8 @@ func readIdentity(folder string) (identity, error) {
 		return id, fmt.Errorf("%s: %w", path("ca.crt"), err)
 	}
 	id.roots = x509.NewCertPool()
-	id.roots.AddCert(id.authority)
+	// While the authority is exchanged the file holds both.
+	id.roots.AppendCertsFromPEM(text)
 	if id.pair, err = tls.LoadX509KeyPair(path("node.crt"), path("node.key")); err != nil {
 		return id, fmt.Errorf("%s: %w", path("node.crt"), err)
 	}

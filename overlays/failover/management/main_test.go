@@ -49,6 +49,19 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTheOtherNode(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	write(t, path, []byte(`{"node":"node-a","peer":{"node":"node-b","address":"192.0.2.12:7443"}}`))
+	t.Setenv("NODE_NAME", "node-a")
+	if _, err := readSettings(path); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("NODE_NAME", "node-b")
+	if _, err := readSettings(path); err == nil || !strings.Contains(err.Error(), "node is node-a, but Kubernetes calls this one node-b") {
+		t.Error(err)
+	}
+}
+
 func TestAKubeconfigThatCannotBeUsedIsRefusedWithoutTellingItsKey(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                              "certificate-authority-data: holds no certificate",

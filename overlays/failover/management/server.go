@@ -90,7 +90,23 @@ type counted struct {
 	leave func()
 }
 
+// Why a client is refused is the last that it is sent. Were its own words left unread, they would be answered by a reset (RFC 9293,
+// 3.6.1), and it would learn of that first.
+const (
+	lingerTime  = 300 * time.Millisecond
+	lingerLimit = 64 << 10 // bytes
+)
+
 func (c *counted) Close() error {
-	c.leave()
-	return c.Conn.Close()
+	tcp, isTCP := c.Conn.(*net.TCPConn)
+	if !isTCP || tcp.CloseWrite() != nil || tcp.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		c.leave()
+		return c.Conn.Close()
+	}
+	go func() {
+		io.Copy(io.Discard, io.LimitReader(tcp, lingerLimit))
+		tcp.Close()
+		c.leave()
+	}()
+	return nil
 }

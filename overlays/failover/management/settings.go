@@ -34,6 +34,10 @@ func readSettings(path string) (settings, error) {
 	if err := decoder.Decode(&set); err != nil {
 		return set, fmt.Errorf("%s: %w", path, err)
 	}
+	// Were the two names exchanged, this node would call itself off.
+	if own := os.Getenv("NODE_NAME"); own != "" && own != set.Node {
+		return set, fmt.Errorf("%s: node is %s, but Kubernetes calls this one %s", path, set.Node, own)
+	}
 	if err := set.check(); err != nil {
 		return set, fmt.Errorf("%s: %w", path, err)
 	}
