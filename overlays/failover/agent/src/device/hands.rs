@@ -44,6 +44,7 @@ pub struct Device {
     /// The watchdog was fed after this node had stood still: it would fire so many milliseconds after the other one may lead.
     pub late: Option<u64>,
     pub story: Story,
+    pub decides: settings::Means,
 }
 
 impl Device {
@@ -51,7 +52,11 @@ impl Device {
     ///
     /// # Errors
     /// What cannot be used.
-    pub fn new(settings: &Settings, events: &Sender<Happened>) -> Result<Self, String> {
+    pub fn new(
+        settings: &Settings,
+        stored: Option<&Stored>,
+        events: &Sender<Happened>,
+    ) -> Result<Self, String> {
         let tell = teller(events);
         let (address, uplink) = match &settings.address {
             None => (None, None),
@@ -94,7 +99,8 @@ impl Device {
             addresses: addresses(settings),
             refusal: None,
             late: None,
-            story: Story::default(),
+            story: Story::start(settings.me, stored),
+            decides: settings.decides,
         })
     }
 
