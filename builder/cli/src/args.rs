@@ -1,6 +1,7 @@
 //! The command line: what a user can ask for, and the words that teach it.
 
 pub mod release;
+pub mod site;
 
 use std::path::PathBuf;
 
@@ -111,6 +112,10 @@ pub enum Verb {
     Verify(release::Verify),
     /// Serve a repository on this host, for tries: any web server does it for real
     Serve(release::Serve),
+    /// Show both nodes of a pair that runs: who leads, what the other one lacks, how the last change of the leader went
+    Status(site::Status),
+    /// Let the other node of a pair lead, as before work on the one that leads
+    Failover(site::Failover),
     /// Remove finished steps from the cache, and with --all the downloads
     Clean(Clean),
     /// Print versions of the command and of the formats it reads

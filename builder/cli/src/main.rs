@@ -20,6 +20,7 @@ mod project;
 mod report;
 mod sbom;
 mod session;
+mod site;
 mod terminal;
 mod verbs;
 mod wishes;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Verb::Bundle(args) => verbs::bundle::run(&session, &args),
         Verb::Verify(args) => verbs::verify::run(&session, &args),
         Verb::Serve(args) => verbs::serve::run(&session, &args),
+        Verb::Status(args) => verbs::status::run(&session, &args),
+        Verb::Failover(args) => verbs::failover::run(&session, &args),
         Verb::Clean(args) => verbs::clean::run(&session, &args),
         Verb::Version => verbs::version::run(&session),
         Verb::Completions(args) => verbs::completions::run(&args),

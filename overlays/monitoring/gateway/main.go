@@ -29,7 +29,7 @@ var suites = []uint16{
 }
 
 type options struct {
-	listen, certificate, key, clientCA, kubeconfig, nodeIP string
+	listen, certificate, key, clientCA, kubeconfig, nodeIP, more string
 }
 
 func parse(args []string, help io.Writer) (options, error) {
@@ -42,6 +42,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&opts.clientCA, "client-ca", "", "`file` with the authority that signs clients' certificates")
 	flags.StringVar(&opts.kubeconfig, "kubeconfig", "", "`file` with what the gateway itself asks Kubernetes with")
 	flags.StringVar(&opts.nodeIP, "node-ip", "", "`address` that this node's kubelet serves on")
+	flags.StringVar(&opts.more, "more", "/usr/share/geminios/monitoring/upstreams", "`folder` in which other overlays name what they serve here")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(help, "usage: monitoring-gateway --cert FILE --key FILE --client-ca FILE --kubeconfig FILE --node-ip ADDRESS")
@@ -96,13 +97,17 @@ func run(ctx context.Context, opts options) error {
 	if err != nil {
 		return fmt.Errorf("--kubeconfig %s: %w", opts.kubeconfig, err)
 	}
+	more, err := readUpstreams(opts.more)
+	if err != nil {
+		return fmt.Errorf("--more: %w", err)
+	}
 	expiries := []expiry{{"server", pair.Leaf.NotAfter}, {"gateway", own.certificate.Leaf.NotAfter}, {"authority", authority.NotAfter}}
 	listener, err := net.Listen("tcp", opts.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	denied := newSparse(log.Default())
-	server := newServer(pair, denied, newGate(roots, denied, newPages(upstreams(own, opts.nodeIP), expiries)))
+	server := newServer(pair, denied, newGate(roots, denied, newPages(append(upstreams(own, opts.nodeIP), more...), expiries)))
 	failed := make(chan error, 1)
 	go func() { failed <- server.ServeTLS(listener, "", "") }()
 	log.Println("serves on", listener.Addr())

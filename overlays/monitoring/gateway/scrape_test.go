@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,6 +97,39 @@ func TestTheIndexHasEveryPath(t *testing.T) {
 	want := "node postgresql kine kube-apiserver kube-controller-manager kube-scheduler kubelet cadvisor kube-proxy coredns gateway"
 	if found := strings.Join(strings.Fields(strings.ReplaceAll(body, "/metrics/", " ")), " "); found != want {
 		t.Errorf("%q", body)
+	}
+}
+
+func TestOverlaysNameWhatTheyServeHere(t *testing.T) {
+	if more, err := readUpstreams(filepath.Join(t.TempDir(), "none")); err != nil || more != nil {
+		t.Error(more, err)
+	}
+	source := component(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) })
+	for where, want := range map[string]string{
+		source.url + "\n":              "",
+		"http://192.0.2.1:80/metrics":  "is not on loopback",
+		"http://localhost:80/metrics":  "is not on loopback",
+		"https://127.0.0.1:80/metrics": "is not on loopback",
+		"":                             "is not on loopback",
+	} {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "failover"), []byte(where), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		more, err := readUpstreams(folder)
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), "failover: ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v", where, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, more...)
+		if status, body := get(b.monitor(), b.url+"/metrics/failover"); status != 200 || body != page {
+			t.Errorf("%d %q", status, body)
+		}
 	}
 }
 

@@ -2,8 +2,16 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -35,6 +43,34 @@ func upstreams(own identity, nodeIP string) []upstream {
 		{"kube-proxy", "http://127.0.0.1:10249/metrics", open},
 		{"coredns", "http://127.0.0.1:9153/metrics", open},
 	}
+}
+
+// readUpstreams takes what other overlays of the image serve on loopback: a file each, with the URL. No folder, no others.
+func readUpstreams(folder string) ([]upstream, error) {
+	files, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var more []upstream
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(folder, file.Name()))
+		if err != nil {
+			return nil, err
+		}
+		where := strings.TrimSpace(string(text))
+		parsed, err := url.Parse(where)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Name(), err)
+		}
+		if at, err := netip.ParseAddrPort(parsed.Host); parsed.Scheme != "http" || err != nil || !at.Addr().IsLoopback() {
+			return nil, fmt.Errorf("%s: %s is not on loopback, such as http://127.0.0.1:1/metrics", file.Name(), where)
+		}
+		more = append(more, upstream{file.Name(), where, newClient(nil)})
+	}
+	return more, nil
 }
 
 // newClient goes where it is told: no proxy of the environment, no redirection.

@@ -22,7 +22,7 @@ pub fn one_endpoint(node: &mut Node) -> Result<()> {
         list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect()).collect();
     let mut missing = Vec::new();
     for words in &wanted {
-        let [path, metric] = words[..] else { continue }; // `later`: not on a new device
+        let [path, metric] = words[..] else { continue }; // `later` and `pair`: not on a new device, not on a single one
         let page = format!("/run/monitor/{path}.page");
         let get = format!("[ -s {page} ] || {}", scrape(path, &page));
         device.succeed(&get).with_context(|| format!("/metrics/{path}"))?;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use geminios_qemu_tests::{Device, Product, product};
 use serde_json::Value;
 
-use site::{ADDRESS, Side, Site};
+use site::{ADDRESS, CLIENTS, Side, Site};
 
 /// A guard against hangs, no measure.
 const PATIENCE: Duration = Duration::from_secs(1500);
@@ -35,6 +35,15 @@ impl Machine {
         let output = self.device.command("geminios-failover status 2>/dev/null")?;
         let status: Value = serde_json::from_str(output.text.trim()).unwrap_or_default();
         Ok(status["role"].as_str().unwrap_or("none").to_owned())
+    }
+
+    /// Asks the management port of a node from this one; gives the answer and its status.
+    fn manage(&mut self, of: Side, who: &str, what: &str, options: &str) -> Result<String> {
+        self.device.succeed(&format!(
+            "curl --silent --max-time 60 --cacert {CLIENTS}/ca.crt --cert {CLIENTS}/{who}.crt --key {CLIENTS}/{who}.key {options} \
+             --write-out ' %{{http_code}}' https://{}:7443/v1/{what}",
+            of.address()
+        ))
     }
 
     fn epoch(&mut self) -> Result<u64> {
@@ -107,8 +116,16 @@ fn one_of_two_loses_power_writes_go_on_and_it_returns() -> Result<()> {
     ensure!(read.trim().ends_with('b'), "{read}");
 
     b.device.succeed("date --set '2 hours ago'")?;
-    b.device.succeed("geminios-failover hand-over")?;
+    let refused = a.manage(Side::B, "viewer", "hand-over", "--request POST")?;
+    ensure!(refused.contains("403"), "{refused}");
+    let begun = a.manage(Side::B, "operator", "hand-over", "--request POST")?;
+    ensure!(begun.contains("202"), "{begun}");
     a.until_role(&["leader", "leader-alone"])?;
     a.kubectl("create configmap after --from-literal=by=a")?;
+    let status = b.manage(Side::A, "viewer", "status", "")?;
+    ensure!(status.ends_with(" 200") && status.contains("\"leader"), "{status}");
+    // Each change of the leader is told of both nodes, by whoever leads then.
+    let events = a.kubectl("get events --all-namespaces")?;
+    println!("{events}");
     Ok(())
 }

@@ -12,11 +12,16 @@ use geminios_bootstrap::node::Node;
 use geminios_bootstrap::run::run;
 use geminios_bootstrap::state::State;
 use geminios_qemu_tests::{Product, state};
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, SanType,
+};
 use tempfile::TempDir;
 
 /// The site's own.
 pub const ADDRESS: &str = "192.168.77.10";
+/// Where a machine has certificates of clients.
+pub const CLIENTS: &str = "/run/clients";
 /// Of each machine, to the other one.
 const PORT: &str = "pair0";
 
@@ -38,7 +43,7 @@ impl Side {
         if self == Side::A { "a" } else { "b" }
     }
 
-    fn address(self) -> &'static str {
+    pub fn address(self) -> &'static str {
         if self == Side::A { "192.168.77.11" } else { "192.168.77.12" }
     }
 
@@ -114,7 +119,7 @@ impl Site {
             files.folder("/var/lib/postgresql", "0750", "postgres");
             files.folder("/var/lib/postgresql/17", "0750", "postgres");
             // Each of the two programs has its copy of the node's key.
-            let certificate = authority.certify(side.name())?;
+            let certificate = authority.certify(side.name(), &[], None)?;
             for (folder, user) in [("/var/lib/postgresql", "postgres"), ("/var/lib/geminios/kine", "kine")] {
                 files.folder(folder, "0750", user);
                 files.folder(&format!("{folder}/tls"), "0700", user);
@@ -127,6 +132,7 @@ impl Site {
                     files.file(&format!("{folder}/tls/{name}"), "0600", user, content.as_bytes());
                 }
             }
+            management(&mut files, side, &authority)?;
             files.folder("/var/lib/kubernetes", "0755", "root");
             files.folder("/var/lib/kubernetes/pki", "0755", "root");
             for (name, mode, content) in &shared {
@@ -174,6 +180,10 @@ impl Drop for Site {
 struct Files(String);
 
 impl Files {
+    fn of_group(&mut self, path: &str, group: &str, content: &[u8]) {
+        let _ = writeln!(self.0, "f+~ {path} 0640 root {group} - {}", BASE64_STANDARD.encode(content));
+    }
+
     fn folder(&mut self, path: &str, mode: &str, user: &str) {
         let _ = writeln!(self.0, "d {path} {mode} {user} {user} -");
     }
@@ -195,6 +205,40 @@ fn network(side: Side) -> [(&'static str, String); 2] {
     ]
 }
 
+/// Its port, and an operator's certificate and a viewer's, for who stands at the machine.
+fn management(files: &mut Files, side: Side, authority: &Authority) -> Result<()> {
+    let (folder, other) = ("/var/lib/geminios/management", side.other());
+    let settings = format!(
+        "{{\"node\": \"node-{}\", \"peer\": {{\"node\": \"node-{}\", \"address\": \"{}:7443\"}}}}",
+        side.name(),
+        other.name(),
+        other.address()
+    );
+    let node = authority.certify(side.name(), &[side.address()], None)?;
+    let operator = authority.certify("operator", &[], Some("geminios:operators"))?;
+    let viewer = authority.certify("viewer", &[], Some("geminios:viewers"))?;
+    files.folder(folder, "0750", "root");
+    for (name, content) in [
+        ("settings.json", &settings),
+        ("ca.crt", &authority.certificate),
+        ("node.crt", &node.0),
+        ("node.key", &node.1),
+    ] {
+        files.of_group(&format!("{folder}/{name}"), "management", content.as_bytes());
+    }
+    files.folder(CLIENTS, "0700", "root");
+    for (name, content) in [
+        ("ca.crt", &authority.certificate),
+        ("operator.crt", &operator.0),
+        ("operator.key", &operator.1),
+        ("viewer.crt", &viewer.0),
+        ("viewer.key", &viewer.1),
+    ] {
+        files.file(&format!("{CLIENTS}/{name}"), "0600", "root", content.as_bytes());
+    }
+    Ok(())
+}
+
 fn kine(side: Side) -> String {
     let tls = "/var/lib/geminios/kine/tls";
     let (other, folder) = (side.other().address(), "/run/postgresql");
@@ -211,7 +255,8 @@ fn settings(side: Side) -> String {
     let tls = "/var/lib/postgresql/tls";
     format!(
         "me = '{}'\ndecides = 'witness'\nkey = '/var/lib/geminios/failover/key'\nstate = '/var/lib/geminios/failover'\n\
-         socket = '/run/geminios-failover/socket'\nfollow = '/usr/lib/geminios/follow-leader'\n\
+         socket = '/run/geminios-failover/socket'\n\
+         management = '/run/geminios-management/agent'\nfollow = '/usr/lib/geminios/follow-leader'\n\
          [[path]]\nmine = '{me}:7946'\nother = '{}:7946'\n\
          [address]\ninterface = '{PORT}'\naddresses = ['{ADDRESS}/32']\n\
          [watchdog]\ndevice = '/dev/watchdog0'\ntimeout = 5\n\
@@ -244,10 +289,24 @@ impl Authority {
         Ok(Authority { certificate: params.self_signed(&key)?.pem(), issuer: Issuer::new(params, key) })
     }
 
-    /// Certificate and key.
-    fn certify(&self, name: &str) -> Result<(String, String)> {
+    /// Certificate and key. `addresses`: of a server; `organization`: what a client may do.
+    fn certify(
+        &self,
+        name: &str,
+        addresses: &[&str],
+        organization: Option<&str>,
+    ) -> Result<(String, String)> {
         let key = KeyPair::generate()?;
-        Ok((named(name).signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
+        let mut params = named(name);
+        for address in addresses {
+            params.subject_alt_names.push(SanType::IpAddress(address.parse()?));
+        }
+        if let Some(organization) = organization {
+            params.distinguished_name.push(DnType::OrganizationName, organization);
+        }
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        Ok((params.signed_by(&key, &self.issuer)?.pem(), key.serialize_pem()))
     }
 }
 

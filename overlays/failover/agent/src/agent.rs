@@ -75,6 +75,8 @@ pub struct Agent {
     peer: Option<(Record, Postgres)>,
     postgres: Postgres,
     led: Option<(u64, Side)>,
+    /// The other node was seen to be off, and this one leads alone therefore.
+    fenced: Option<Instant>,
     silence_told: bool,
     /// When the core last learned anything. What is refused is nothing: else who sends that keeps the agent from all it is to do.
     stepped: Instant,
@@ -95,6 +97,7 @@ impl Agent {
             peer: None,
             postgres: Postgres::Stopped,
             led: None,
+            fenced: None,
             silence_told: false,
             stepped: now,
         }
@@ -103,6 +106,8 @@ impl Agent {
     /// # Errors
     /// What must be on disk is not.
     pub fn step<H: Hands>(&mut self, now: Instant, input: Input<'_>, hands: &mut H) -> Result<(), Ended> {
+        let was_seen_off = matches!(input, Input::Fenced(true));
+        let before = self.node.stored().record;
         let event = match input {
             Input::Tick => Event::Tick,
             Input::Datagram(bytes) => match self.line.open(bytes) {
@@ -111,6 +116,7 @@ impl Agent {
                         hands.tell(Told::PeerHeard);
                     }
                     self.heard = Some(now);
+                    self.fenced = None;
                     self.silence_told = false;
                     self.peer = Some((heartbeat.stored.record, heartbeat.postgres));
                     Event::Heard(heartbeat)
@@ -140,6 +146,12 @@ impl Agent {
         self.stepped = now;
         for action in self.node.step(now, event) {
             self.perform(action, hands)?;
+        }
+        // The core does not believe it of a node that speaks, and decides nothing then.
+        let record = self.node.stored().record;
+        let is_proof = record != before && record.leader == self.config.me && record.by == By::Proof;
+        if was_seen_off && is_proof {
+            self.fenced = Some(now);
         }
         self.tell_silence(now, hands);
         self.tell_leader(hands);
@@ -218,6 +230,7 @@ impl Agent {
             (false, false) if !stored.empty => Role::Standby,
             (false, _) => Role::StandbyBehind,
         };
+        let is_alone = stored.record.alone && stored.record.leader == self.config.me;
         Status {
             me: self.config.me,
             role,
@@ -227,6 +240,7 @@ impl Agent {
             heard: self.heard.map(|heard| now.saturating_sub(heard)),
             peer: self.peer.map(|(_, postgres)| postgres),
             serves_for: self.node.deadline(now).map(|deadline| deadline.saturating_sub(now)),
+            fenced: self.fenced.filter(|_| is_alone).map(|fenced| now.saturating_sub(fenced)),
         }
     }
 }

@@ -6,8 +6,10 @@ mod agent;
 pub mod line;
 mod status;
 mod stored;
+mod timeline;
 
 pub use agent::{Agent, Ended, Hands, Input, Told};
 pub use line::{Key, Line, Refused};
 pub use status::{Role, Status};
 pub use stored::{StoredError, read, write};
+pub use timeline::{Change, Timeline};

@@ -33,4 +33,7 @@ pub struct Status {
     pub peer: Option<Postgres>,
     /// How long this node may serve from now on, if it hears nothing more; nothing while there is no such end.
     pub serves_for: Option<u64>,
+    /// This node leads alone since it had the other one switched off, and saw it to be off so long ago. Nothing once the other one was
+    /// heard again, and after a start: it is what was seen, not what was decided.
+    pub fenced: Option<u64>,
 }

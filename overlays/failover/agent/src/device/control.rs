@@ -1,4 +1,5 @@
-//! The agent's socket: one line asks, one line answers (metrics: until the end). Whoever may open it may do everything.
+//! The agent's sockets: one line asks, one line answers (metrics: until the end). Whoever may open root's may do everything; the one for
+//! the management port takes no `lead`.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -45,6 +46,33 @@ pub fn parse(line: &str) -> Result<Question, String> {
     Ok(question)
 }
 
+/// Who may open a socket, and what they may ask for there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Root's.
+    Own,
+    /// That of the folder's group: whoever asks there is not on the spot.
+    Remote,
+}
+
+impl Door {
+    fn mode(self) -> u32 {
+        match self {
+            Door::Own => 0o600,
+            Door::Remote => 0o660,
+        }
+    }
+
+    fn parse(self, line: &str) -> Result<Question, String> {
+        match (self, parse(line)?) {
+            (Door::Remote, Question::Lead) => {
+                Err("`lead` is said on the node itself, by whoever sees that the other one is off".to_owned())
+            }
+            (_, question) => Ok(question),
+        }
+    }
+}
+
 pub fn why(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NotLeading => "this node does not lead; ask the other one",
@@ -58,31 +86,31 @@ pub fn why(refusal: Refusal) -> &'static str {
 
 /// # Errors
 /// The socket cannot be made.
-pub fn listen(path: &Path, events: Sender<Happened>) -> Result<(), String> {
+pub fn listen(path: &Path, door: Door, events: Sender<Happened>) -> Result<(), String> {
     let at = |error: std::io::Error| format!("{}: {error}", path.display());
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(error)),
         _ => {}
     }
     let listener = UnixListener::bind(path).map_err(at)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(at)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(door.mode())).map_err(at)?;
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let events = events.clone();
-            std::thread::spawn(move || serve(stream, &events));
+            std::thread::spawn(move || serve(stream, door, &events));
         }
     });
     Ok(())
 }
 
-fn serve(mut stream: UnixStream, events: &Sender<Happened>) {
+fn serve(mut stream: UnixStream, door: Door, events: &Sender<Happened>) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let _ = stream.set_write_timeout(Some(PATIENCE));
     let mut line = String::new();
     if BufReader::new(&stream).take(LONGEST).read_line(&mut line).is_err() {
         return;
     }
-    let answer = parse(&line).and_then(|question| {
+    let answer = door.parse(&line).and_then(|question| {
         let (reply, answer) = channel();
         events.send(Happened::Asked(question, reply)).map_err(|_| "the agent is ending".to_owned())?;
         answer
@@ -110,4 +138,42 @@ pub fn ask(path: &Path, question: &str) -> Result<String, String> {
     let mut text = String::new();
     stream.read_to_string(&mut text).map_err(at)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leader_is_made_on_the_spot_alone() {
+        let lead = format!("lead {VOUCH}");
+        assert_eq!(Door::Own.parse(&lead), Ok(Question::Lead));
+        assert!(Door::Own.parse("lead").unwrap_err().contains(VOUCH));
+        assert!(Door::Remote.parse(&lead).unwrap_err().contains("on the node itself"));
+        for (line, question) in [
+            ("status", Question::Status),
+            ("story", Question::Story),
+            ("metrics", Question::Metrics),
+            ("hand-over", Question::HandOver),
+        ] {
+            assert_eq!(Door::Remote.parse(line), Ok(question));
+        }
+        assert!(Door::Remote.parse("stop").is_err());
+    }
+
+    #[test]
+    fn who_may_open_which() {
+        let folder = std::env::temp_dir().join(format!("geminios-doors-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (events, happened) = channel();
+        for (door, name, mode) in [(Door::Own, "own", 0o600), (Door::Remote, "remote", 0o660)] {
+            let path = folder.join(name);
+            listen(&path, door, events.clone()).unwrap();
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, mode);
+        }
+        let answer = ask(&folder.join("remote"), &format!("lead {VOUCH}")).unwrap();
+        assert!(answer.starts_with("{\"error\":"), "{answer}");
+        assert!(happened.try_recv().is_err(), "it reached the agent");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

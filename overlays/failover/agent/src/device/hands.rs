@@ -47,6 +47,7 @@ pub struct Device {
     pub disk: Option<String>,
     pub left_disk: bool,
     pub story: Story,
+    pub decides: settings::Means,
 }
 
 impl Device {
@@ -54,7 +55,11 @@ impl Device {
     ///
     /// # Errors
     /// What cannot be used.
-    pub fn new(settings: &Settings, events: &Sender<Happened>) -> Result<Self, String> {
+    pub fn new(
+        settings: &Settings,
+        stored: Option<&Stored>,
+        events: &Sender<Happened>,
+    ) -> Result<Self, String> {
         let tell = teller(events);
         let (address, uplink) = match &settings.address {
             None => (None, None),
@@ -99,7 +104,8 @@ impl Device {
             late: None,
             disk: None,
             left_disk: false,
-            story: Story::default(),
+            story: Story::start(settings.me, stored),
+            decides: settings.decides,
         })
     }
 

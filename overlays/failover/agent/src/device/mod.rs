@@ -1,5 +1,6 @@
 //! The agent on a device: threads that bring what happens, and one loop that has the core decide on it.
 
+mod answer;
 mod control;
 mod disk;
 mod fencing;
@@ -21,7 +22,8 @@ use rustix::time::{ClockId, clock_gettime};
 pub use control::{ask, parse};
 pub use settings::Settings;
 
-use control::Question;
+use answer::Answer as Answered;
+use control::{Door, Question};
 use disk::Watch;
 use hands::Device;
 
@@ -58,8 +60,11 @@ pub fn run(settings: &Settings) -> Result<(), String> {
     let (events, happened) = channel();
     let key = hands::key(&settings.key)?;
     let stored = hands::stored(&settings.state)?;
-    let mut device = Device::new(settings, &events)?;
-    control::listen(&settings.socket, events.clone())?;
+    let mut device = Device::new(settings, stored.as_ref(), &events)?;
+    control::listen(&settings.socket, Door::Own, events.clone())?;
+    if let Some(path) = &settings.management {
+        control::listen(path, Door::Remote, events.clone())?;
+    }
     stop_at_signals(events.clone())?;
     let disk = Watch::start(&settings.state, &settings.postgresql.data, events);
     let mut agent = Agent::start(settings.core(), key, stored, session()?, now());
@@ -200,7 +205,7 @@ fn answer(
     reply: &Sender<String>,
 ) -> Result<(), String> {
     let text = match question {
-        Question::Status => serde_json::to_string(&agent.status(now())).map_err(|error| error.to_string())?,
+        Question::Status => Answered::of(now(), agent, device).to_json()?,
         Question::Story => device.story.to_json(),
         Question::Metrics => story::metrics(&agent.status(now()), &device.metrics(), &device.story),
         Question::HandOver | Question::Lead => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use geminios_failover_core::{Config, Decides, Side};
 use geminios_failover_hands::address::Prefix;
 use geminios_failover_witness::Settings as Witness;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a site file has to say to do without a watchdog.
 pub const WITHOUT_WATCHDOG: &str = "a leader that hangs may be read from until somebody resets it";
@@ -22,6 +22,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// Where status is asked for and a person says what to do.
     pub socket: PathBuf,
+    /// The same but for `lead`, for the management port: it is the folder's group's.
+    pub management: Option<PathBuf>,
     /// Run as `PROGRAM lead|follow EPOCH ADDRESS HOW` when the leader changes.
     pub follow: PathBuf,
     /// Ways to the other node, each with addresses of its own.
@@ -38,7 +40,7 @@ pub struct Settings {
     pub times: Times,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Means {
     Witness,

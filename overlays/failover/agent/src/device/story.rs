@@ -3,20 +3,18 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use geminios_failover::{Role, Status, Told};
-use geminios_failover_core::{Instant, Postgres, Record, Stored};
+use geminios_failover::{Role, Status, Timeline, Told};
+use geminios_failover_core::{Instant, Postgres, Record, Side, Stored};
 use geminios_failover_postgres::Metrics;
 use serde::Serialize;
 
 /// Lines that are kept.
 const KEPT: usize = 500;
 
-#[derive(Default)]
 pub struct Story {
     lines: VecDeque<Line>,
     refused: u64,
-    role_changes: u64,
-    epoch: u64,
+    pub timeline: Timeline,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -27,6 +25,10 @@ struct Line {
 }
 
 impl Story {
+    pub fn start(me: Side, stored: Option<&Stored>) -> Self {
+        Story { lines: VecDeque::new(), refused: 0, timeline: Timeline::start(me, stored) }
+    }
+
     pub fn add(&mut self, at: Instant, what: String) {
         if self.lines.len() == KEPT {
             self.lines.pop_front();
@@ -36,19 +38,13 @@ impl Story {
 
     /// Whether it is worth a line of the log: datagrams that do not count come in any number.
     pub fn tell(&mut self, at: Instant, told: &Told) -> bool {
-        match told {
-            Told::Datagram(_) => {
-                self.refused += 1;
-                if !self.refused.is_power_of_two() {
-                    return false;
-                }
+        if matches!(told, Told::Datagram(_)) {
+            self.refused += 1;
+            if !self.refused.is_power_of_two() {
+                return false;
             }
-            Told::Decided(stored) if stored.record.epoch != self.epoch => {
-                self.epoch = stored.record.epoch;
-                self.role_changes += 1;
-            }
-            _ => {}
         }
+        self.timeline.tell(at, told);
         self.add(at, line(told));
         true
     }
@@ -93,11 +89,12 @@ pub fn metrics(status: &Status, postgres: &Metrics, story: &Story) -> String {
     #[allow(clippy::cast_precision_loss)] // Counters of a node stay far below 2^52.
     let number = |value: u64| value as f64;
     gauge("leads", "1 if clients are served here.", flag(status.serves.is_some()));
+    gauge("led", "1 if clients are served, here or by the other node as it says.", flag(is_led(status)));
     gauge("alone", "1 if the leader acknowledges what the standby lacks.", flag(status.stored.record.alone));
     gauge("may_lead_next", "1 if this node may take over.", flag(status.role == Role::Standby));
     gauge("epoch", "Changes of the leader.", number(status.stored.record.epoch));
     gauge("record", "Number of the record that was decided last.", number(status.stored.record.number));
-    gauge("role_changes", "Changes of the leader since the agent started.", number(story.role_changes));
+    gauge("role_changes", "Changes of the leader since the agent started.", number(story.timeline.total()));
     gauge("datagrams_refused", "Datagrams that did not count.", number(story.refused));
     if let Some(heard) = status.heard {
         gauge("peer_heard_seconds", "Since the other node was heard.", number(heard) / 1000.0);
@@ -115,5 +112,30 @@ pub fn metrics(status: &Status, postgres: &Metrics, story: &Story) -> String {
         number(postgres.lag),
     );
     gauge("synchronous", "1 if each commit waits for the standby.", flag(postgres.sync));
+    gauge(
+        "fenced",
+        "1 while the other node is off that this one had switched off.",
+        flag(status.fenced.is_some()),
+    );
+    phases(&mut out, story);
     out
+}
+
+/// How old the other node's word may be to count.
+const FRESH: u64 = 3000;
+
+fn is_led(status: &Status) -> bool {
+    let fresh = status.heard.is_some_and(|heard| heard < FRESH);
+    status.serves.is_some() || fresh && matches!(status.peer, Some(Postgres::Primary { .. }))
+}
+
+fn phases(out: &mut String, story: &Story) {
+    let Some(change) = story.timeline.changes().last() else { return };
+    let name = "geminios_failover_last_change_seconds";
+    let _ = writeln!(out, "# HELP {name} How long each step of the last change of the leader took.");
+    let _ = writeln!(out, "# TYPE {name} gauge");
+    for (phase, took) in change.phases() {
+        let (seconds, milliseconds) = (took / 1000, took % 1000);
+        let _ = writeln!(out, "{name}{{phase=\"{phase}\"}} {seconds}.{milliseconds:03}");
+    }
 }

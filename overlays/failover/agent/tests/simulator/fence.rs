@@ -49,6 +49,7 @@ impl World {
 
     pub fn fence_seen(&mut self, from: Side, start: u64) {
         let off = !self.machine(from.other()).on;
+        self.judge.seen_off[from as usize] |= off;
         self.give(from, start, Given::Fenced(off));
     }
 }

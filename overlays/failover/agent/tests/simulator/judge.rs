@@ -30,6 +30,9 @@ pub struct Judge {
     pub refused: u64,
     pub leaders: u64,
     pub alone: u64,
+    /// The other machine was seen to be off for this side.
+    pub seen_off: [bool; 2],
+    pub fenced: u64,
 }
 
 impl Judge {
@@ -115,11 +118,25 @@ impl World {
         if SIDES.into_iter().all(|side| self.may_acknowledge(side)) {
             self.judge.break_promise(|| "two acknowledge".to_owned());
         }
+        SIDES.into_iter().for_each(|side| self.judge_fence(side));
         if !self.two_may_serve() {
             if SIDES.into_iter().all(|side| self.machine(side).serves()) {
                 self.judge.break_promise(|| "two serve".to_owned());
             }
             self.find_all();
+        }
+    }
+
+    /// Pods are moved by it: a status says that the other machine is off only after that was seen, and not once it speaks.
+    fn judge_fence(&mut self, side: Side) {
+        let machine = self.machine(side);
+        let now = machine.clock.now(self.time);
+        let Some(status) = machine.agent.as_ref().map(|agent| agent.status(now)) else { return };
+        let Some(fenced) = status.fenced else { return };
+        self.judge.fenced += 1;
+        let was_seen = self.judge.seen_off[side as usize] || self.kind == Kind::LyingFence;
+        if !was_seen || status.heard.is_some_and(|heard| heard < fenced) {
+            self.judge.break_promise(|| format!("{side:?} calls the other machine off: {status:?}"));
         }
     }
 

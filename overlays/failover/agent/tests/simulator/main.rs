@@ -51,7 +51,7 @@ fn runs(test: &str, seeds: u64, decides: Decides, kind: Kind) {
         println!("seed {seed}: {}", world.judge.broken.as_deref().unwrap_or("all is kept"));
         return;
     }
-    let mut sums = [0; 11];
+    let (mut sums, mut fenced) = ([0; 11], 0);
     for seed in 0..from_environment("GEMINIOS_SIMULATOR_SEEDS").unwrap_or(seeds) {
         let world = run(seed, decides, kind, false);
         if let Some(broken) = &world.judge.broken {
@@ -75,6 +75,7 @@ fn runs(test: &str, seeds: u64, decides: Decides, kind: Kind) {
             judge.restored,
             judge.put_back,
         ];
+        fenced += judge.fenced;
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
     let [runs, seconds, writes, leaders, alone, bites, refused, excused, believed, restored, put_back] = sums;
@@ -89,6 +90,8 @@ fn runs(test: &str, seeds: u64, decides: Decides, kind: Kind) {
         _ => {}
     }
     assert!(leaders > runs / 10 && alone > runs / 4, "the runs are of no worth");
+    let is_looked_at = decides == Decides::Fence && kind == Kind::Ordinary;
+    assert!(fenced > 0 || !is_looked_at, "no node was ever called off");
 }
 
 #[test]

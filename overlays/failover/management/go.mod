@@ -1,0 +1,3 @@
+module geminios/site
+
+go 1.26.8
