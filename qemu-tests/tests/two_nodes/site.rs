@@ -151,7 +151,7 @@ impl Site {
     /// Both nodes have one authority, one key for tokens and one for secrets.
     fn kubernetes(&self) -> Result<Vec<(&'static str, &'static str, Vec<u8>)>> {
         let root = self.folder.path().join("kubernetes");
-        fs::create_dir(&root)?;
+        fs::create_dir_all(root.join("pki"))?;
         let node = Node { name: "none".into(), ip: "192.0.2.1".parse()?, host: "none".into() };
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
         run(&State::new(&root, &[]), &node, now)?;
