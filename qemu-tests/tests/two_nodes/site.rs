@@ -86,7 +86,8 @@ impl Site {
     pub fn options(&self, side: Side) -> Vec<String> {
         let socket = |side: Side| self.folder.path().join(side.name()).display().to_string();
         let cable = format!("{},{},{}", side.mac(), socket(side), socket(side.other()));
-        let mut options = ["--cable", &cable, "--reach", &self.port.to_string()].map(str::to_owned).to_vec();
+        let mut options =
+            ["--cable", &cable, "--cpus=1", "--reach", &self.port.to_string()].map(str::to_owned).to_vec();
         for name in CREDENTIALS {
             options.extend([
                 "--credential".to_owned(),

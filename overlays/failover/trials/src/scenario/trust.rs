@@ -29,10 +29,7 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Witness,
         expects: Expects::Nobody,
         wanted: None,
-        fault: |site, leader| {
-            site.stop_witness()?;
-            cut(site, leader)
-        },
+        fault: leader_and_witness_lost,
         mend: |site, leader| {
             sleep(Duration::from_secs(5));
             site.start_witness()?;
@@ -44,10 +41,7 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Witness,
         expects: Expects::Nobody,
         wanted: None,
-        fault: |site, leader| {
-            site.stop_witness()?;
-            cut(site, leader)
-        },
+        fault: leader_and_witness_lost,
         mend: |site, leader| {
             site.node(other(leader)).0.ask("lead the-other-node-is-off")?;
             site.until("the named one leads", |site| role_of(site, other(leader)) == "leader-alone")?;
@@ -84,4 +78,9 @@ fn change_key(site: &mut Site, host: Host, change: fn(&str) -> String) -> Result
     let key = std::fs::read_to_string(node.path(layout::KEY))?;
     node.write(layout::KEY, &change(key.trim()), 0o600)?;
     node.order("kill agent").map(drop)
+}
+
+fn leader_and_witness_lost(site: &mut Site, leader: Host) -> Result<()> {
+    site.stop_witness()?;
+    cut(site, leader)
 }
