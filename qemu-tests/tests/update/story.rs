@@ -37,9 +37,11 @@ impl Updated {
 
     /// Waits until this version runs and is blessed.
     pub fn blessed(&mut self, version: &str) -> Result<()> {
+        // A stick in the machine is looked at at each start. Meanwhile nobody is told of slots, and no other updater works.
+        self.device.settled()?;
         let wait = format!(
-            "for i in $(seq {PATIENCE}); do grep -q '{version}.*blessed' <<<\"$(geminios-updater status)\" && break; \
-             sleep 2; done; geminios-updater status; grep -q '{version}.*blessed' <<<\"$(geminios-updater status)\""
+            "for i in $(seq {PATIENCE}); do seen=$(geminios-updater status); grep -q '{version}.*blessed' <<<\"$seen\" && break; \
+             sleep 2; done; echo \"$seen\"; grep -q '{version}.*blessed' <<<\"$seen\""
         );
         println!("{}", self.device.succeed(&wait)?);
         let running = self.running()?;
