@@ -275,7 +275,7 @@ mod tests {
         let cases = [
             ("fence-delay = 11499\n", "could switch both off"),
             ("fence = 20000\n", "could switch both off"),
-            ("heartbeat = 600\n", "a loss is at least two heartbeats"),
+            ("heartbeat = 600\nfence-delay = 20000\n", "a loss is at least two heartbeats"),
             ("drift = 10\n", "less than a hundredth"),
         ];
         for (times, expected) in cases {
