@@ -11,7 +11,6 @@ use serde::Deserialize;
 use crate::command::run;
 use crate::load::checker;
 use crate::network::Host;
-use crate::node::Node;
 use crate::site::Site;
 use crate::sort::Sort;
 use crate::table::quantile;
@@ -69,28 +68,22 @@ pub fn measure(rounds: usize, seconds: usize, say: &dyn Fn(&str)) -> Result<Vec<
 fn round(site: &mut Site, rows: &mut [Row], seconds: usize) -> Result<()> {
     site.settle()?;
     let leader = site.leader()?;
-    let stands = if leader == Host::A { Host::B } else { Host::A };
+    let stands = leader.other();
     rows.iter_mut().filter(|row| !row.alone).try_for_each(|row| write(site, leader, row, seconds))?;
     let (node, network) = site.node(stands);
     node.power_cut(network)?;
-    site.until("the leader goes on alone", |site| {
-        of(site, leader).role().is_some_and(|role| role == "leader-alone") && site.answers(leader)
-    })?;
+    site.until("the leader goes on alone", |site| site.leads_alone(leader) && site.answers(leader))?;
     rows.iter_mut().filter(|row| row.alone).try_for_each(|row| write(site, leader, row, seconds))?;
     let (node, network) = site.node(stands);
     node.power_on(network)?;
     site.settle()
 }
 
-fn of(site: &Site, host: Host) -> &Node {
-    if host == Host::A { &site.a } else { &site.b }
-}
-
 fn write(site: &Site, leader: Host, row: &mut Row, seconds: usize) -> Result<()> {
     let took = match row.asked {
         Asked::PostgreSql => {
             let (writers, seconds) = (row.writers.to_string(), seconds.to_string());
-            let said = of(site, leader).run(&["/opt/failover-trials", "commits", &writers, &seconds])?;
+            let said = site.at(leader).run(&["/opt/failover-trials", "commits", &writers, &seconds])?;
             said.lines().map(str::parse).collect::<Result<Vec<u64>, _>>()?
         }
         Asked::ApiServer => requests(site, row.writers, seconds)?,

@@ -32,6 +32,12 @@ impl Host {
         }
     }
 
+    /// Of two nodes.
+    #[must_use]
+    pub const fn other(self) -> Host {
+        if matches!(self, Host::A) { Host::B } else { Host::A }
+    }
+
     #[must_use]
     pub fn address(self) -> &'static str {
         match self {

@@ -203,6 +203,17 @@ impl Site {
             .context("nobody leads")
     }
 
+    #[must_use]
+    pub fn at(&self, host: Host) -> &Node {
+        if host == Host::A { &self.a } else { &self.b }
+    }
+
+    /// It acknowledges without its standby.
+    #[must_use]
+    pub fn leads_alone(&self, host: Host) -> bool {
+        self.at(host).role().is_some_and(|role| role == "leader-alone")
+    }
+
     pub fn node(&mut self, host: Host) -> (&mut Node, &Network) {
         (if host == Host::A { &mut self.a } else { &mut self.b }, &self.network)
     }

@@ -41,7 +41,7 @@ pub fn of_idle_site(time: Duration) -> Result<Usages> {
     let site = Site::without_client(Sort::Witness)?;
     settle();
     let leader = site.leader()?;
-    let (leads, stands) = if leader == site.a.host { (&site.a, &site.b) } else { (&site.b, &site.a) };
+    let (leads, stands) = (site.at(leader), site.at(leader.other()));
     let witness = site.witness().map(std::process::Child::id).context("there is no witness")?;
     let machines = [
         Machine { name: "leader", processes: Box::new(|| leads.processes()) },

@@ -18,6 +18,8 @@ const ROOM: u64 = 32 << 20;
 const RESERVE: usize = 64 << 10;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Milliseconds that a disk must be given at least: [`PAUSE`] counts as silence.
+pub const LEAST: u64 = 2000;
 
 pub struct Watch(Arc<AtomicU64>);
 
@@ -90,7 +92,8 @@ fn reserve(state: &Path) -> PathBuf {
 
 fn set_aside(state: &Path) -> io::Result<()> {
     let path = reserve(state);
-    if path.exists() {
+    // The power may have gone before it had its length.
+    if path.metadata().is_ok_and(|data| data.len() == RESERVE as u64) {
         return Ok(());
     }
     let mut file = File::create(path)?;
@@ -119,6 +122,9 @@ mod tests {
         release(&folder).unwrap();
         assert!(release(&folder).is_err());
         assert_eq!(look.problem(), None);
+        File::create(reserve(&folder)).unwrap();
+        assert_eq!(look.problem(), None);
+        assert_eq!(reserve(&folder).metadata().unwrap().len(), RESERVE as u64, "it was cut short");
         release(&folder).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(look.problem().unwrap().contains("No such file"));

@@ -148,13 +148,14 @@ impl Hands for Device {
     type Error = io::Error;
 
     fn persist(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match write(&self.state, bytes) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                super::disk::release(&self.state)?;
+        write(&self.state, bytes).or_else(|error| {
+            let is_full = error.kind() == io::ErrorKind::StorageFull;
+            if is_full && super::disk::release(&self.state).is_ok() {
                 write(&self.state, bytes)
+            } else {
+                Err(error)
             }
-            written => written,
-        }
+        })
     }
 
     fn send(&mut self, datagram: &[u8]) {

@@ -206,12 +206,18 @@ impl Settings {
             }
             _ => {}
         }
-        let Times { heartbeat, promise, drift, loss, fence, fence_delay, .. } = self.times;
+        let Times { heartbeat, promise, drift, loss, fence, fence_delay, disk, .. } = self.times;
         let apart = fence + loss + 2 * heartbeat;
         if self.decides == Means::Fence && fence_delay < apart {
             return wrong(format!(
                 "[times]: fence-delay {fence_delay}: the standby would begin while the leader's attempt still runs, and a cut cable could switch \
                  both off\n  help: fence ({fence}), loss and two heartbeats are {apart}; where the board is quicker, lower `fence` too"
+            ));
+        }
+        if disk < super::disk::LEAST {
+            return wrong(format!(
+                "[times]: disk {disk}: it is looked at once a second, and given at least {}",
+                super::disk::LEAST
             ));
         }
         if heartbeat == 0 || loss < 2 * heartbeat || promise <= loss + 2 * heartbeat {
@@ -277,6 +283,7 @@ mod tests {
             ("fence = 20000\n", "could switch both off"),
             ("heartbeat = 600\nfence-delay = 20000\n", "a loss is at least two heartbeats"),
             ("drift = 10\n", "less than a hundredth"),
+            ("disk = 1999\n", "given at least 2000"),
         ];
         for (times, expected) in cases {
             let refused = checked(&format!("{GOOD}{times}")).unwrap_err();

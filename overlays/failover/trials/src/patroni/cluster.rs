@@ -208,7 +208,7 @@ impl Cluster {
     /// Something ends meanwhile.
     pub fn usage(&self, time: Duration) -> Result<Usages> {
         let leader = self.leader()?;
-        let other = if leader == Host::A { Host::B } else { Host::A };
+        let other = leader.other();
         let etcd = self.etcd.0.id();
         let machines = [
             Machine { name: "leader", processes: Box::new(|| self.node(leader).processes()) },

@@ -1,6 +1,6 @@
 //! A disk that is full, or takes nothing and says nothing.
 
-use super::{DIED, Expects, LOST, Scenario, other};
+use super::{DIED, Expects, LOST, Scenario};
 use crate::sort::Sort;
 
 pub const ALL: &[Scenario] = &[
@@ -17,8 +17,8 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Disks,
         expects: Expects::Same,
         wanted: DIED,
-        fault: |site, leader| site.volume(other(leader))?.fill(),
-        mend: |site, leader| site.volume(other(leader))?.empty(),
+        fault: |site, leader| site.volume(leader.other())?.fill(),
+        mend: |site, leader| site.volume(leader.other())?.empty(),
     },
     Scenario {
         name: "leader-disk-hangs",
@@ -34,7 +34,7 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Disks,
         expects: Expects::Same,
         wanted: Some((9000, 12_000)),
-        fault: |site, leader| site.volume(other(leader))?.freeze(),
-        mend: |site, leader| site.volume(other(leader))?.thaw(),
+        fault: |site, leader| site.volume(leader.other())?.freeze(),
+        mend: |site, leader| site.volume(leader.other())?.thaw(),
     },
 ];

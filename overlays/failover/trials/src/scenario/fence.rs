@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Expects, LOST, Scenario, cut, heal, on, other};
+use super::{Expects, LOST, Scenario, cut, heal, on};
 use crate::bmc::{self, Manner};
 use crate::network::Host;
 use crate::site::Site;
@@ -44,7 +44,7 @@ pub const ALL: &[Scenario] = &[
         fault: |site, _| site.network.lose_between(Host::A, Host::B, 100),
         mend: |site, leader| {
             heal(site, leader)?;
-            on(site, other(leader))
+            on(site, leader.other())
         },
     },
     is_not_seen_off!("fence-fails", Manner::Fails),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use rustix::process::Signal;
 
-use super::{DIED, Expects, LOST, Scenario, cut, nothing, on, other, role_of};
+use super::{DIED, Expects, LOST, Scenario, cut, nothing, on};
 use crate::network::Host;
 use crate::site::Site;
 use crate::sort::Sort;
@@ -25,8 +25,8 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Witness,
         expects: Expects::Same,
         wanted: DIED,
-        fault: |site, leader| cut(site, other(leader)),
-        mend: |site, leader| on(site, other(leader)),
+        fault: |site, leader| cut(site, leader.other()),
+        mend: |site, leader| on(site, leader.other()),
     },
     Scenario {
         name: "hand-over",
@@ -50,11 +50,11 @@ pub const ALL: &[Scenario] = &[
         expects: Expects::Same,
         wanted: DIED,
         fault: |site, leader| {
-            cut(site, other(leader))?;
-            site.until("the leader goes on alone", |site| role_of(site, leader) == "leader-alone")?;
+            cut(site, leader.other())?;
+            site.until("the leader goes on alone", |site| site.leads_alone(leader))?;
             outrun_slot(site, leader)
         },
-        mend: |site, leader| on(site, other(leader)),
+        mend: |site, leader| on(site, leader.other()),
     },
     Scenario {
         name: "both-power-leader-first",
@@ -65,7 +65,7 @@ pub const ALL: &[Scenario] = &[
         mend: |site, leader| {
             on(site, leader)?;
             sleep(Duration::from_secs(5));
-            on(site, other(leader))
+            on(site, leader.other())
         },
     },
     Scenario {
@@ -75,7 +75,7 @@ pub const ALL: &[Scenario] = &[
         wanted: None,
         fault: both_off,
         mend: |site, leader| {
-            on(site, other(leader))?;
+            on(site, leader.other())?;
             sleep(Duration::from_secs(5));
             on(site, leader)
         },
@@ -109,5 +109,5 @@ fn outrun_slot(site: &mut Site, host: Host) -> Result<()> {
 
 fn both_off(site: &mut Site, leader: Host) -> Result<()> {
     cut(site, leader)?;
-    cut(site, other(leader))
+    cut(site, leader.other())
 }

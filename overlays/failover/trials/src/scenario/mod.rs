@@ -61,14 +61,6 @@ fn heal(site: &mut Site, _: Host) -> Result<()> {
     site.network.lose(&[])
 }
 
-fn other(host: Host) -> Host {
-    if host == Host::A { Host::B } else { Host::A }
-}
-
-fn role_of(site: &Site, host: Host) -> String {
-    if host == Host::A { site.a.role() } else { site.b.role() }.unwrap_or_default()
-}
-
 /// All of them.
 #[must_use]
 pub fn all() -> Vec<Scenario> {

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::{DIED, Expects, LOST, Scenario, heal, other};
+use super::{DIED, Expects, LOST, Scenario, heal};
 use crate::network::{Host, Loss};
 use crate::sort::Sort;
 
@@ -29,15 +29,15 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Witness,
         expects: Expects::Same,
         wanted: DIED,
-        fault: |site, leader| site.network.plug(other(leader), false),
-        mend: |site, leader| site.network.plug(other(leader), true),
+        fault: |site, leader| site.network.plug(leader.other(), false),
+        mend: |site, leader| site.network.plug(leader.other(), true),
     },
     Scenario {
         name: "leader-heard-no-more",
         site: Sort::Witness,
         expects: Expects::Any,
         wanted: LOST,
-        fault: |site, leader| site.network.lose(&[Loss { from: leader, to: other(leader), percent: 100 }]),
+        fault: |site, leader| site.network.lose(&[Loss { from: leader, to: leader.other(), percent: 100 }]),
         mend: heal,
     },
     Scenario {
@@ -45,7 +45,7 @@ pub const ALL: &[Scenario] = &[
         site: Sort::Witness,
         expects: Expects::Any,
         wanted: LOST,
-        fault: |site, leader| site.network.lose(&[Loss { from: other(leader), to: leader, percent: 100 }]),
+        fault: |site, leader| site.network.lose(&[Loss { from: leader.other(), to: leader, percent: 100 }]),
         mend: heal,
     },
     Scenario {

@@ -1,6 +1,6 @@
 //! One process dies on a machine that goes on.
 
-use super::{DIED, Expects, Scenario, kill, nothing, other};
+use super::{DIED, Expects, Scenario, kill, nothing};
 use crate::network::Host;
 use crate::sort::Sort;
 
@@ -26,8 +26,8 @@ pub const ALL: &[Scenario] = &[
     kills!("leader-kine-killed", "kine", same, Expects::Same),
     kills!("leader-apiserver-killed", "kube-apiserver", same, Expects::Same),
     kills!("leader-agent-killed", "agent", same, Expects::Any),
-    kills!("standby-postgres-killed", "postgres", other, Expects::Same),
-    kills!("standby-kine-killed", "kine", other, Expects::Same),
-    kills!("standby-apiserver-killed", "kube-apiserver", other, Expects::Same),
-    kills!("standby-agent-killed", "agent", other, Expects::Same),
+    kills!("standby-postgres-killed", "postgres", Host::other, Expects::Same),
+    kills!("standby-kine-killed", "kine", Host::other, Expects::Same),
+    kills!("standby-apiserver-killed", "kube-apiserver", Host::other, Expects::Same),
+    kills!("standby-agent-killed", "agent", Host::other, Expects::Same),
 ];

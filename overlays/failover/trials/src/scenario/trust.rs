@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{DIED, Expects, Scenario, cut, on, other, role_of};
+use super::{DIED, Expects, Scenario, cut, on};
 use crate::layout;
 use crate::network::Host;
 use crate::site::Site;
@@ -43,8 +43,8 @@ pub const ALL: &[Scenario] = &[
         wanted: None,
         fault: leader_and_witness_lost,
         mend: |site, leader| {
-            site.node(other(leader)).0.ask("lead the-other-node-is-off")?;
-            site.until("the named one leads", |site| role_of(site, other(leader)) == "leader-alone")?;
+            site.node(leader.other()).0.ask("lead the-other-node-is-off")?;
+            site.until("the named one leads", |site| site.leads_alone(leader.other()))?;
             site.start_witness()?;
             on(site, leader)
         },
@@ -56,19 +56,19 @@ pub const ALL: &[Scenario] = &[
         wanted: DIED,
         fault: |site, leader| {
             site.set_witness_back(|site| {
-                cut(site, other(leader))?;
-                site.until("the leader goes on alone", |site| role_of(site, leader) == "leader-alone")
+                cut(site, leader.other())?;
+                site.until("the leader goes on alone", |site| site.leads_alone(leader))
             })
         },
-        mend: |site, leader| on(site, other(leader)),
+        mend: |site, leader| on(site, leader.other()),
     },
     Scenario {
         name: "standby-has-another-key",
         site: Sort::Witness,
         expects: Expects::Same,
         wanted: DIED,
-        fault: |site, leader| change_key(site, other(leader), |key| key.chars().rev().collect()),
-        mend: |site, leader| change_key(site, other(leader), |key| key.chars().rev().collect()),
+        fault: |site, leader| change_key(site, leader.other(), |key| key.chars().rev().collect()),
+        mend: |site, leader| change_key(site, leader.other(), |key| key.chars().rev().collect()),
     },
 ];
 
